@@ -1,0 +1,26 @@
+"""Every optional import, once. A missing extra is an error only when it is used."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from .errors import XinzhiError
+
+
+def require(module: str, install: str, why: str) -> ModuleType:
+    """Import an optional module or say how to get it.
+
+    module (str): Import name.
+    install (str): What to pass to `pip install`.
+    why (str): What needs it, to complete "… is needed for {why}".
+    RETURNS (ModuleType): The module.
+    RAISES (XinzhiError): If it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as err:
+        raise XinzhiError(
+            f"The Python package '{module}' is needed for {why}, and it is not installed.",
+            f"Run: pip install {install}",
+        ) from err
