@@ -1,0 +1,37 @@
+"""spaCy's own binary corpus files, read back into records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..record import Problem, Record
+
+
+class DocBinFormat:
+    """Reads `.spacy` files. `DOCBIN` is the registered instance."""
+
+    name = "docbin"
+    help = "spaCy DocBin (.spacy)"
+
+    def sniff(self, path: Path) -> bool:
+        """By suffix."""
+        return path.suffix.lower() == ".spacy"
+
+    def read(self, path: Path) -> Iterator[Record | Problem]:
+        """Stream the documents of the file."""
+        from spacy.tokens import DocBin
+        from spacy.vocab import Vocab
+
+        from ..docbin import record_from_doc
+
+        try:
+            docs = DocBin().from_disk(path).get_docs(Vocab())
+        except ValueError:
+            yield Problem("this is not a DocBin file, or it is damaged", path)
+            return
+        for number, doc in enumerate(docs, start=1):
+            yield record_from_doc(doc, path, number)
+
+
+DOCBIN = DocBinFormat()

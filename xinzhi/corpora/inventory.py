@@ -1,0 +1,120 @@
+"""The first pass over a corpus: which labels and heads there are, and where each comes first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .formats import read_records
+from .record import Problem, Record, head_values
+
+ENTITIES = ""  # stands for the entity labels among the names of heads
+
+
+@dataclass
+class FileInventory:
+    """What one file holds.
+
+    records (int): Readable records.
+    characters (int): Code points in their texts.
+    spans (int): Entities.
+    entities_annotated (int): Records whose entities were annotated, those with none included.
+    without_entities (int): Records that were annotated and have none.
+    labels (dict): Head (ENTITIES for entities) to label to number of uses.
+    first (dict): (head, label) to the first record that uses it.
+    ignored (dict): Input field without a place in the record model to number of records.
+    """
+
+    records: int = 0
+    characters: int = 0
+    spans: int = 0
+    entities_annotated: int = 0
+    without_entities: int = 0
+    labels: dict[str, Counter[str]] = field(default_factory=dict)
+    first: dict[tuple[str, str], Record] = field(default_factory=dict)
+    ignored: Counter[str] = field(default_factory=Counter)
+
+    def add(self, record: Record) -> None:
+        """Count one record."""
+        self.records += 1
+        self.characters += len(record.text)
+        self.spans += len(record.spans or ())
+        self.entities_annotated += record.spans is not None
+        self.without_entities += record.spans == []
+        self.ignored.update(record.ignored)
+        for head, label in _uses(record):
+            self.labels.setdefault(head, Counter())[label] += 1
+            self.first.setdefault((head, label), record)
+
+
+@dataclass
+class Inventory:
+    """What a corpus of several files holds.
+
+    files (dict): File to what it holds.
+    heads (dict): Head to every label that any record mentions for it, in order of appearance.
+    exclusive (set): Heads of which some record gives a single label as a string.
+    """
+
+    files: dict[Path, FileInventory] = field(default_factory=dict)
+    heads: dict[str, dict[str, None]] = field(default_factory=dict)
+    exclusive: set[str] = field(default_factory=set)
+
+    def add(self, record: Record) -> None:
+        """Count one record and note its heads and labels."""
+        self.files[record.source].add(record)
+        for head, value in record.cats.items():
+            labels = self.heads.setdefault(head, {})
+            labels.update(dict.fromkeys(label for label, _ in head_values(value)))
+            if isinstance(value, str):
+                self.exclusive.add(head)
+
+
+def take_inventory(paths: Sequence[Path]) -> Inventory:
+    """Read every file once. Records that cannot be read are left to the second pass to report.
+
+    paths (Sequence[Path]): The files of one corpus.
+    RETURNS (Inventory): What they hold.
+    """
+    inventory = Inventory(files={path: FileInventory() for path in paths})
+    for path in paths:
+        for item in read_records(path):
+            if isinstance(item, Record):
+                inventory.add(item)
+    return inventory
+
+
+def unseen_labels(inventory: Inventory, train: str = "train") -> list[Problem]:
+    """Labels of other files that the training file never uses.
+
+    inventory (Inventory): The whole corpus.
+    train (str): Stem of the training file; without such a file there is nothing to compare.
+    RETURNS (list[Problem]): One per label and file, at the first record that uses it.
+    """
+    trained = [item for path, item in inventory.files.items() if path.stem == train]
+    if not trained:
+        return []
+    return [
+        Problem(f"{_describe(head, label)} never occurs in {train}", path, record.line, record.id)
+        for path, item in inventory.files.items()
+        for (head, label), record in item.first.items()
+        if not any((head, label) in known.first for known in trained)
+    ]
+
+
+def _uses(record: Record) -> Iterator[tuple[str, str]]:
+    """The (head, label) pairs that are true of a record."""
+    yield from _entity_uses(record.spans or ())
+    for head, value in record.cats.items():
+        yield from ((head, label) for label, gold in head_values(value) if gold > 0)
+
+
+def _entity_uses(spans: Iterable[tuple[int, int, str]]) -> Iterator[tuple[str, str]]:
+    for _start, _end, label in spans:
+        yield ENTITIES, label
+
+
+def _describe(head: str, label: str) -> str:
+    return f"entity label '{label}'" if head == ENTITIES else f"label '{label}' of head '{head}'"
