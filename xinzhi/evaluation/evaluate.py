@@ -1,0 +1,223 @@
+"""Evaluating a pipeline on a corpus: predictions first, then every score in one dictionary."""
+
+from __future__ import annotations
+
+import os
+import platform
+import zlib
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from timeit import default_timer as timer
+from typing import Any
+
+import numpy
+from spacy import util
+from spacy.language import Language
+from spacy.scorer import get_ner_prf
+from spacy.tokens import Doc
+from spacy.training import Corpus, Example
+
+from ..errors import XinzhiError
+from ..training.checks import check_corpus
+from ..training.device import use_device
+from .heads import head_scores
+from .metrics import tag_scores
+from .tags import aligned_tags
+
+PACKAGES = ("spacy", "spacy-transformers", "thinc", "torch", "transformers", "xinzhi")
+
+
+def evaluate(
+    pipeline: Language | str | Path, corpus: str | Path, gpu_id: int = -1
+) -> dict[str, Any]:
+    """Predict every document of a corpus and score entities, tokens, heads and speed.
+
+    pipeline (Language / str / Path): A loaded pipeline, or what `spacy.load` takes.
+    corpus (str / Path): A .spacy file, or a folder of them.
+    gpu_id (int): The number of the GPU, -1 for the CPU; only used to load a pipeline.
+    RETURNS (dict): "entities" (None if the gold documents carry no entity annotation), "tokens",
+        "heads", "speed", "counts" and "run" (pipeline, corpus, date, hardware, versions).
+    RAISES (XinzhiError): The pipeline or the corpus cannot be read, or holds nothing to score.
+    """
+    check_corpus(corpus, "the corpus to evaluate on")
+    nlp = load_pipeline(pipeline, gpu_id)
+    examples = _read_examples(nlp, Path(corpus))
+    _check_gold(nlp, examples, corpus)
+    seconds = predict(nlp, examples)
+    scores_entities = any(eg.reference.has_annotation("ENT_IOB") for eg in examples)
+    scores_entities = scores_entities and predicts_entities(nlp)
+    return {
+        "entities": entity_scores(examples) if scores_entities else None,
+        "tokens": tag_scores(*aligned_tags(examples)) if scores_entities else None,
+        "heads": head_scores(examples),
+        "speed": _speed(examples, seconds),
+        "counts": _counts(examples),
+        "run": _run_info(nlp, corpus),
+    }
+
+
+def load_pipeline(pipeline: Language | str | Path, gpu_id: int = -1) -> Language:
+    """Load a pipeline on the device asked for; a loaded one is returned as it is.
+
+    pipeline (Language / str / Path): A loaded pipeline, or what `spacy.load` takes.
+    gpu_id (int): The number of the GPU, -1 for the CPU.
+    RETURNS (Language): The pipeline.
+    RAISES (XinzhiError): There is no such pipeline, or the GPU is not there.
+    """
+    if isinstance(pipeline, Language):
+        return pipeline
+    use_device(gpu_id)
+    try:
+        return util.load_model(pipeline)
+    except OSError as err:
+        raise XinzhiError(
+            f"Cannot load the pipeline {pipeline}: {str(err).splitlines()[0]}",
+            "Name a trained pipeline, e.g. training/smartcity/model-best, or an installed package.",
+        ) from err
+
+
+def predict(nlp: Language, examples: Sequence[Example]) -> float:
+    """Run the pipeline over the examples in batches, keeping the annotations but no tensors.
+
+    As spaCy's `Language.evaluate` does, tokenisation is timed together with the pipeline.
+
+    nlp (Language): The pipeline.
+    examples (Sequence[Example]): Their `predicted` documents are annotated.
+    RETURNS (float): Seconds.
+    """
+    start = timer()
+    for eg in examples:
+        nlp.make_doc(eg.reference.text)
+    docs = nlp.pipe(eg.predicted for eg in examples)
+    for eg, doc in zip(examples, docs, strict=True):
+        eg.predicted = release_tensors(doc)
+    return timer() - start
+
+
+def release_tensors(doc: Doc) -> Doc:
+    """RETURNS (Doc): The document without the vectors that components left on it."""
+    doc.tensor = numpy.zeros((0,), dtype="float32")
+    if Doc.has_extension("trf_data"):
+        doc._.trf_data = None
+    return doc
+
+
+def predicts_entities(nlp: Language) -> bool:
+    """RETURNS (bool): Whether a component of the pipeline sets `doc.ents`."""
+    return any("doc.ents" in nlp.get_pipe_meta(name).assigns for name in nlp.pipe_names)
+
+
+def entity_scores(examples: Sequence[Example]) -> dict[str, Any]:
+    """Score whole entities with spaCy's scorer: an entity is right if its span and label are.
+
+    examples (Sequence[Example]): Predicted and reference documents.
+    RETURNS (dict): "precision", "recall", "f1", "support" over all entities, and "labels": the
+        same per label, None for a label that no gold entity has.
+    """
+    prf = get_ner_prf(examples)
+    support: dict[str, int] = {}
+    for eg in examples:
+        for ent in eg.reference.ents:
+            support[ent.label_] = support.get(ent.label_, 0) + 1
+    return {
+        "precision": prf["ents_p"],
+        "recall": prf["ents_r"],
+        "f1": prf["ents_f"],
+        "support": sum(support.values()),
+        "labels": {
+            label: _entity_row(row, support.get(label, 0))
+            for label, row in sorted((prf["ents_per_type"] or {}).items())
+        },
+    }
+
+
+def _entity_row(row: dict[str, float], support: int) -> dict[str, Any]:
+    names = {"precision": "p", "recall": "r", "f1": "f"}
+    return {long: row[short] if support else None for long, short in names.items()} | {
+        "support": support
+    }
+
+
+def _read_examples(nlp: Language, corpus: Path) -> list[Example]:
+    try:
+        examples = list(Corpus(corpus)(nlp))
+    except (ValueError, KeyError, OSError, zlib.error) as err:
+        raise XinzhiError(
+            f"{corpus} cannot be read as a spaCy corpus: {err}",
+            "Make it again with: xinzhi convert FILE.jsonl FOLDER",
+        ) from err
+    if not examples:
+        raise XinzhiError(f"{corpus} holds no documents.", "Check what was converted.")
+    return examples
+
+
+def _check_gold(nlp: Language, examples: Sequence[Example], corpus: str | Path) -> None:
+    """RAISES (XinzhiError): The pipeline predicts something that no gold document carries."""
+    has_ents = any(eg.reference.ents for eg in examples)
+    marked = any(eg.reference.has_annotation("ENT_IOB") for eg in examples)
+    has_cats = any(eg.reference.cats for eg in examples)
+    if predicts_entities(nlp) and not has_ents and (marked or not has_cats):
+        raise XinzhiError(
+            f"No document in {corpus} carries an entity, but the pipeline predicts entities: "
+            "there is nothing to compare with.",
+            "Check that the spans were converted (xinzhi check), or mark the entities as missing.",
+        )
+    if not has_ents and not has_cats:
+        raise XinzhiError(
+            f"The documents in {corpus} carry neither entities nor categories.",
+            "Check what was converted.",
+        )
+
+
+def _speed(examples: Sequence[Example], seconds: float) -> dict[str, float]:
+    words = sum(len(eg.predicted) for eg in examples)
+    characters = sum(len(eg.predicted.text) for eg in examples)
+    return {
+        "seconds": seconds,
+        "words_per_second": words / seconds,
+        "characters_per_second": characters / seconds,
+    }
+
+
+def _counts(examples: Sequence[Example]) -> dict[str, int]:
+    return {
+        "documents": len(examples),
+        "words": sum(len(eg.predicted) for eg in examples),
+        "characters": sum(len(eg.predicted.text) for eg in examples),
+        "gold_entities": sum(len(eg.reference.ents) for eg in examples),
+        "predicted_entities": sum(len(eg.predicted.ents) for eg in examples),
+    }
+
+
+def _run_info(nlp: Language, corpus: str | Path) -> dict[str, Any]:
+    from thinc.api import get_current_ops
+
+    return {
+        "pipeline": f"{nlp.meta['lang']}_{nlp.meta['name']} {nlp.meta['version']}",
+        "corpus": Path(corpus).as_posix(),
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "hardware": {
+            "device": "cpu" if get_current_ops().device_type == "cpu" else "gpu",
+            "machine": platform.machine(),
+            "system": platform.system(),
+            "cores": _cores(),
+        },
+        "versions": {"python": platform.python_version(), **_versions()},
+    }
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

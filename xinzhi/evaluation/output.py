@@ -1,0 +1,94 @@
+"""Scores as tables in the terminal and as JSON on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+COLUMNS = ("precision", "recall", "f1", "support")
+
+
+def write_scores(scores: Mapping[str, Any], path: Path) -> None:
+    """Write scores as JSON, keys sorted, all digits; the file appears when it is complete.
+
+    scores (Mapping): What `evaluate` returns.
+    path (Path): The file; its folder is made if need be.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    work = path.with_name(f".{path.name}.tmp")
+    text = json.dumps(scores, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
+    work.write_text(text + "\n", encoding="utf8")
+    work.replace(path)
+
+
+def print_scores(scores: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print the tables of an evaluation.
+
+    scores (Mapping): What `evaluate` returns.
+    console (Console): Where to print; default: standard output.
+    """
+    console = console or Console()
+    if scores["entities"] is None:
+        console.print("Entities: not scored (no entity annotation, or none predicted).")
+    else:
+        console.print(_label_table("Entities", scores["entities"]["labels"], _all(scores)))
+        tokens = scores["tokens"]
+        rows = {
+            "accuracy": {"f1": tokens["accuracy"]},
+            "macro": tokens["macro"],
+            "weighted": tokens["weighted"],
+            "macro without O": tokens["without_O"]["macro"],
+            "weighted without O": tokens["without_O"]["weighted"],
+        }
+        console.print(_label_table("Tokens (BIO tags)", tokens["labels"], rows))
+    for head, head_scores in scores["heads"].items():
+        if head_scores is None:
+            console.print(f"Head {head}: not scored (the pipeline does not predict it).")
+        else:
+            console.print(_label_table(f"Head {head}", head_scores["labels"], _head(head_scores)))
+    speed, counts = scores["speed"], scores["counts"]
+    console.print(
+        f"{counts['documents']} documents, {counts['characters']} characters in "
+        f"{speed['seconds']:.1f} s: {speed['characters_per_second']:.0f} characters/s, "
+        f"{speed['words_per_second']:.0f} words/s"
+    )
+
+
+def number(value: float | None) -> str:
+    """RETURNS (str): Four decimals; "n/a" for None."""
+    return "n/a" if value is None else f"{value:.4f}"
+
+
+def _all(scores: Mapping[str, Any]) -> dict[str, Any]:
+    return {"all": {key: scores["entities"][key] for key in COLUMNS}}
+
+
+def _head(scores: Mapping[str, Any]) -> dict[str, Any]:
+    rows = {"macro": scores["macro"]}
+    if scores["exclusive"]:
+        return {"accuracy": {"f1": scores["accuracy"]}, **rows}
+    return {"micro": scores["micro"], **rows}
+
+
+def _label_table(title: str, labels: Mapping[str, Any], summary: Mapping[str, Any]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
+    for name, row in labels.items():
+        table.add_row(name, *_cells(row))
+    table.add_section()
+    for name, row in summary.items():
+        table.add_row(name, *_cells(row or dict.fromkeys(COLUMNS)))
+    return table
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    cells = [number(row[key]) if key in row else "" for key in COLUMNS[:-1]]
+    support = row.get("support")
+    return [*cells, "" if support is None else str(support)]

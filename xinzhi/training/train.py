@@ -1,0 +1,102 @@
+"""Training a pipeline: spaCy's own initialisation and loop, with checks before and a clean end."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import srsly
+from spacy import util
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST
+from spacy.training.loop import train as train_nlp
+
+from ..errors import XinzhiError
+from .checks import check_config_file, check_inputs, readable_errors
+from .device import use_device
+
+UNFINISHED = "unfinished"
+
+
+def train(
+    config_path: str | Path,
+    output: str | Path,
+    gpu_id: int = -1,
+    overrides: dict[str, Any] | None = None,
+) -> Path:
+    """Train a pipeline exactly as `python -m spacy train` does.
+
+    The pipeline grows in OUTPUT/unfinished. OUTPUT/model-best and OUTPUT/model-last appear, or are
+    replaced, when the training has ended without error.
+
+    config_path (str / Path): A spaCy training config.
+    output (str / Path): The folder to write model-best and model-last into.
+    gpu_id (int): The number of the GPU, -1 for the CPU.
+    overrides (dict): Config settings by dotted name, e.g. {"paths.train": "corpus/train.spacy"}.
+    RETURNS (Path): The folder of the best pipeline, OUTPUT/model-best.
+    RAISES (XinzhiError): Something the user can put right: a missing file, an invalid setting, an
+        unknown encoder, a GPU that is not there, an output folder that cannot be written.
+    """
+    config_path, output = Path(config_path), Path(output)
+    check_config_file(config_path)
+    use_device(gpu_id)
+    with readable_errors(config_path):
+        config = util.load_config(config_path, overrides=overrides or {}, interpolate=False)
+        check_inputs(config.interpolate(), config_path)
+    work = _work_folder(output)
+    with readable_errors(config_path):
+        print("Initialising the pipeline from the training data …", flush=True)
+        nlp = init_nlp(config, use_gpu=gpu_id)
+        _train(nlp, work, gpu_id)
+        return _publish(work, output)
+
+
+def best_score(model_best: Path) -> dict[str, Any]:
+    """Read the scores that spaCy stored when it saved the best pipeline.
+
+    model_best (Path): The folder of the pipeline.
+    RETURNS (dict): "score" (float): the weighted sum training selects by; "scores" (dict): each
+        score with a weight above 0, by its spaCy name.
+    """
+    performance = srsly.read_json(model_best / "meta.json")["performance"]
+    weights = util.load_config(model_best / "config.cfg")["training"]["score_weights"]
+    scores = {name: performance.get(name) or 0.0 for name, weight in weights.items() if weight}
+    return {"score": sum(weights[name] * value for name, value in scores.items()), "scores": scores}
+
+
+def _work_folder(output: Path) -> Path:
+    """RETURNS (Path): An empty folder in `output`, which is made if need be."""
+    work = output / UNFINISHED
+    try:
+        if work.exists():
+            shutil.rmtree(work)
+        work.mkdir(parents=True)
+    except OSError as err:
+        raise XinzhiError(
+            f"Cannot write to the output folder {output}: {err.strerror}.",
+            "Name a folder you may write to with -o.",
+        ) from err
+    return work
+
+
+def _train(nlp: util.Language, work: Path, gpu_id: int) -> None:
+    """Run spaCy's loop; if it stops early, say where the best pipeline so far is."""
+    try:
+        train_nlp(nlp, work, use_gpu=gpu_id, stdout=sys.stdout, stderr=sys.stderr)
+    except BaseException:
+        if (work / DIR_MODEL_BEST / "config.cfg").is_file():
+            print(f"Training did not finish. The best so far: {work / DIR_MODEL_BEST}", flush=True)
+        raise
+
+
+def _publish(work: Path, output: Path) -> Path:
+    """Move the finished pipelines into their places, then drop the work folder."""
+    for name in (DIR_MODEL_LAST, DIR_MODEL_BEST):
+        target, old = output / name, work / f"old-{name}"
+        if target.exists():
+            target.rename(old)
+        (work / name).rename(target)
+    shutil.rmtree(work)
+    return output / DIR_MODEL_BEST
