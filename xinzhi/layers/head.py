@@ -1,0 +1,126 @@
+"""A torch head on top of a token-to-vector layer, as one Thinc model.
+
+The model maps documents to the head's outputs (torch tensors). Gradients come back as torch tensors
+too, so that a component computes its loss with autograd and hands over the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+from thinc.api import ArgsKwargs, Model, torch2xp, xp2torch
+from thinc.types import Floats2d
+
+from ..errors import XinzhiError
+from .shim import SafetensorsShim
+
+Tensors = tuple[torch.Tensor, ...]
+
+
+def torch_head(
+    name: str,
+    tok2vec: Model[list[Doc], list[Floats2d]],
+    build: Callable[..., torch.nn.Module],
+    read_docs: Callable[[list[Doc]], Any] | None = None,
+) -> Model[list[Doc], Tensors]:
+    """Put a torch module on a token-to-vector layer.
+
+    name (str): Name of the Thinc model.
+    tok2vec (Model): One vector per token, e.g. a listener.
+    build (Callable): Makes the module from `n_in` (width of the vectors) and `n_out`. The module is
+        called with the vectors of all tokens of the batch, shape (tokens, n_in), the number of
+        tokens per document and the result of `read_docs`; it returns a tuple of tensors.
+    read_docs (Callable): Further input taken from the documents.
+    RETURNS (Model): The model; it gets its weights by `initialize_head` or by loading.
+    """
+    return Model(
+        name,
+        forward,
+        layers=[tok2vec],
+        refs={"tok2vec": tok2vec},
+        shims=[SafetensorsShim(build)],
+        attrs={"read_docs": read_docs},
+    )
+
+
+def initialize_head(model: Model, docs: list[Doc], n_out: int) -> None:
+    """Initialise the token-to-vector layer and build the module.
+
+    docs (list): A sample of documents, from which the width of the vectors is read.
+    n_out (int): What `build` shall take as `n_out`.
+    """
+    tok2vec = model.get_ref("tok2vec")
+    tok2vec.initialize(X=docs)
+    model.shims[0].create(n_in=_width(tok2vec, docs), n_out=n_out)
+
+
+def _width(tok2vec: Model, docs: list[Doc]) -> int:
+    if tok2vec.has_dim("nO"):
+        return tok2vec.get_dim("nO")
+    docs = [doc for doc in docs if len(doc)]
+    if not docs:
+        raise XinzhiError(
+            "The training data has no document with a token to initialise a component from.",
+            "Check the training corpus.",
+        )
+    return tok2vec.predict(docs[:1])[0].shape[1]
+
+
+def n_out(model: Model) -> int | None:
+    """RETURNS (int): The `n_out` that the module was built with; None before initialisation."""
+    return model.shims[0].cfg.get("n_out")
+
+
+def forward(
+    model: Model, docs: list[Doc], is_train: bool
+) -> tuple[Tensors, Callable[[Tensors], list[Doc]]]:
+    """Run the token-to-vector layer and the module.
+
+    RETURNS (tuple): The module's outputs, and a callback that takes a gradient for each output that
+        has one (the others are ignored).
+    """
+    shim = model.shims[0]
+    device = next(shim.module.parameters()).device
+    vectors, backprop_tok2vec = model.get_ref("tok2vec")(docs, is_train)
+    lengths = np.array([len(rows) for rows in vectors], dtype=np.int64)
+    filled = [rows for rows in vectors if len(rows)]
+    flat = model.ops.xp.concatenate(filled) if filled else model.ops.alloc2f(0, shim.cfg["n_in"])
+    read_docs = model.attrs["read_docs"]
+    inputs = ArgsKwargs(
+        args=(
+            xp2torch(flat, requires_grad=is_train, device=device),
+            lengths,
+            None if read_docs is None else read_docs(docs),
+        ),
+        kwargs={},
+    )
+    outputs, backprop_shim = shim(inputs, is_train)
+
+    def backprop(gradients: Tensors) -> list[Doc]:
+        pairs = [(y, dy) for y, dy in zip(outputs, gradients, strict=True) if y.grad_fn is not None]
+        d_inputs = backprop_shim(
+            ArgsKwargs(
+                args=([y for y, _ in pairs],),
+                kwargs={"grad_tensors": [dy.to(y.dtype) for y, dy in pairs]},
+            )
+        )
+        d_flat = torch2xp(d_inputs.args[0])
+        ends = np.cumsum(lengths)[:-1].tolist()
+        return backprop_tok2vec(model.ops.xp.split(d_flat, ends))
+
+    return tuple(y.detach() for y in outputs), backprop
+
+
+def pass_no_gradient(model: Model, docs: list[Doc]) -> None:
+    """Answer a listener with a zero gradient and leave the head alone.
+
+    A shared encoder is updated when its last listener answers: it must do so even if the batch holds
+    nothing for this head.
+    """
+    tok2vec = model.get_ref("tok2vec")
+    vectors, backprop = tok2vec.begin_update(docs)
+    backprop([model.ops.xp.zeros_like(rows) for rows in vectors])

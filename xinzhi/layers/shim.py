@@ -1,0 +1,106 @@
+"""A PyTorch shim whose weights are stored as safetensors: loading a pipeline executes no pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from safetensors.torch import load, save
+from thinc.api import Optimizer, get_torch_default_device, torch2xp, xp2torch
+from thinc.shims import PyTorchShim
+from thinc.types import FloatsXd
+
+from ..errors import XinzhiError
+
+
+class SafetensorsShim(PyTorchShim):
+    """Hold a torch module for a Thinc model.
+
+    Three things differ from Thinc's own shim: weights are saved as safetensors, the module is built
+    by `build(**sizes)` (at initialisation, and again at loading, when the sizes are known), and a
+    parameter without a gradient is left alone by the optimizer: no momentum, no weight decay.
+
+    build (Callable): Makes the module from its sizes; must be picklable (a partial is).
+    lr_scale (float): Factor on the optimizer's learning rate for all weights of this module.
+    mixed_precision (bool): Run under autocast on a CUDA device.
+    """
+
+    def __init__(
+        self,
+        build: Callable[..., torch.nn.Module],
+        *,
+        lr_scale: float = 1.0,
+        mixed_precision: bool = False,
+    ) -> None:
+        super().__init__(
+            None,
+            mixed_precision=mixed_precision,
+            serialize_model=serialize_module,
+            deserialize_model=self._deserialize,
+        )
+        self.build = build
+        self.lr_scale = lr_scale
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """RETURNS (torch.nn.Module): The module.
+
+        RAISES (XinzhiError): Before `create` or `from_bytes`.
+        """
+        if self._model is None:
+            raise XinzhiError(
+                "A component is used before it has weights.",
+                "Call nlp.initialize() first, or load a trained pipeline.",
+            )
+        return self._model
+
+    def create(self, **sizes: int) -> None:
+        """Build the module with fresh weights.
+
+        sizes: What `build` takes; saved with the weights.
+        """
+        self.cfg = sizes
+        self._model = self.build(**sizes).to(get_torch_default_device())
+
+    def resize(self, carry_over: Callable[[torch.nn.Module, torch.nn.Module], None], **sizes: int):
+        """Build the module anew with other sizes, keeping trained weights.
+
+        carry_over (Callable): Called with the old and the new module; copies what both share.
+        """
+        old = self.module
+        self.create(**{**self.cfg, **sizes})
+        with torch.no_grad():
+            carry_over(old, self.module)
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Apply and drop the gradients."""
+        for name, weight in self.module.named_parameters():
+            if weight.grad is None:
+                continue
+            if not self._grad_scaler.found_inf:
+                value, _ = optimizer(
+                    (self.id, name),
+                    cast(FloatsXd, torch2xp(weight.data)),
+                    cast(FloatsXd, torch2xp(weight.grad)),
+                    lr_scale=self.lr_scale,
+                )
+                weight.data = xp2torch(value, device=weight.device)
+            weight.grad = None
+        self._grad_scaler.update()
+
+    def _deserialize(
+        self, _module: Any, data: bytes, device: torch.device
+    ) -> torch.nn.Module | None:
+        if not data:
+            return None
+        module = self.build(**self.cfg)
+        module.load_state_dict(load(data))
+        return module.to(device)
+
+
+def serialize_module(module: torch.nn.Module | None) -> bytes:
+    """RETURNS (bytes): The module's weights and buffers as safetensors; empty without a module."""
+    if module is None:
+        return b""
+    return save({name: value.contiguous() for name, value in module.state_dict().items()})
