@@ -1,0 +1,1 @@
+"""Wheels that carry a pipeline together with the code it runs on, and the proof that they work."""

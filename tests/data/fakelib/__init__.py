@@ -1,0 +1,1 @@
+"""A library like xinzhi in small, for the packaging tests."""

@@ -1,0 +1,5 @@
+import fakelib.errors
+
+
+def absolute_v1() -> type:
+    return fakelib.errors.FakeError

@@ -1,0 +1,2 @@
+class FakeError(Exception):
+    pass

@@ -1,0 +1,5 @@
+import numpy
+
+
+def halve(value: float) -> float:
+    return float(numpy.float64(value) / 2)

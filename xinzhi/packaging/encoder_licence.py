@@ -1,0 +1,56 @@
+"""Whose encoder a pipeline was trained from, and under which licence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import srsly
+
+from ..encoders.sources import RECEIPT, get_sources
+
+
+def find_encoders(config: dict[str, Any]) -> list[dict[str, str]]:
+    """The encoders that a pipeline's config names.
+
+    config (dict[str, Any]): The config, with variables filled in.
+    RETURNS (list[dict[str, str]]): "name" and "licence" of each; for a folder that no
+        `xinzhi encoder fetch` wrote, the licence is that of its LICENSE file, or unknown.
+    """
+    sources = get_sources()
+    found: dict[str, dict[str, str]] = {}
+    for text in _strings({key: config.get(key) for key in ("paths", "components")}):
+        if text in sources:
+            found[text] = {"name": text, "licence": sources[text].licence}
+        elif (Path(text) / "config.json").is_file():
+            encoder = _from_folder(Path(text))
+            found[encoder["name"]] = encoder
+    return list(found.values())
+
+
+def licence_notice(encoders: list[dict[str, str]]) -> str:
+    """RETURNS (str): The notice that goes into the wheel's licence folder."""
+    lines = ["The weights of this pipeline were trained from these encoders:", ""]
+    for encoder in encoders:
+        lines += [f"- {encoder['name']}: {encoder['licence']}", encoder.get("text", "")]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _from_folder(folder: Path) -> dict[str, str]:
+    receipt = folder / RECEIPT
+    if receipt.is_file():
+        data = srsly.read_json(receipt)
+        return {"name": str(data["name"]), "licence": str(data["licence"])}
+    texts = [file.read_text("utf8", "replace") for file in sorted(folder.glob("LICEN[CS]E*"))]
+    if texts:
+        return {"name": folder.name, "licence": "see its text below", "text": "\n".join(texts)}
+    return {"name": folder.name, "licence": "not stated; ask whoever made the weights"}
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, str) and value:
+        yield value

@@ -1,0 +1,93 @@
+"""Where a wheel comes from: data fingerprint, git revision, versions."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ..errors import XinzhiError
+
+DISTRIBUTIONS = (
+    "spacy",
+    "spacy-transformers",
+    "thinc",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "numpy",
+)
+
+
+def data_fingerprint(paths: Iterable[Path]) -> dict[str, Any]:
+    """Fingerprint the corpus a pipeline was trained on.
+
+    paths (Iterable[Path]): Files, or folders whose files all count.
+    RETURNS (dict[str, Any]): "sha256" over all files' names and contents, and "files".
+    RAISES (XinzhiError): If a path does not exist or holds no file.
+    """
+    files = {name: _sha256(file) for path in paths for name, file in _named_files(path)}
+    total = hashlib.sha256()
+    for name, digest in sorted(files.items()):
+        total.update(f"{name}\0{digest}\n".encode())
+    return {"sha256": total.hexdigest(), "files": dict(sorted(files.items()))}
+
+
+def git_revision(folder: Path) -> str | None:
+    """The commit checked out around a folder.
+
+    folder (Path): Any folder.
+    RETURNS (str | None): The commit, with "-dirty" if tracked files differ from it; None outside
+        a git checkout or without git.
+    """
+    commit = _git(folder, "rev-parse", "HEAD")
+    if not commit:
+        return None
+    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return f"{commit}-dirty" if changed else commit
+
+
+def training_versions() -> dict[str, str]:
+    """RETURNS (dict[str, str]): Exact versions of Python and of what training depends on."""
+    versions = {"python": platform.python_version()}
+    for name in DISTRIBUTIONS:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _named_files(path: Path) -> list[tuple[str, Path]]:
+    if path.is_file():
+        return [(path.name, path)]
+    files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+    if not files:
+        raise XinzhiError(
+            f"The corpus {path} does not exist or holds no file.",
+            "Give --corpus the file or folder that the pipeline was trained on.",
+        )
+    return [(file.relative_to(path).as_posix(), file) for file in files]
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _git(folder: Path, *args: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *args], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
