@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 
 from .errors import XinzhiError
@@ -24,3 +25,13 @@ def require(module: str, install: str, why: str) -> ModuleType:
             f"The Python package '{module}' is needed for {why}, and it is not installed.",
             f"Run: pip install {install}",
         ) from err
+
+
+def no_init_weights() -> AbstractContextManager[None]:
+    """Transformers' switch that skips random initialisation of weights about to be replaced.
+
+    RETURNS (AbstractContextManager): It; a context that does nothing where it does not exist.
+    """
+    from transformers import modeling_utils
+
+    return getattr(modeling_utils, "no_init_weights", nullcontext)()

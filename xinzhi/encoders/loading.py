@@ -1,0 +1,118 @@
+"""Read a Hugging Face encoder: configuration, weights, fast tokenizer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import XinzhiError
+from .sources import resolve
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+
+# Families that number positions from padding_idx + 1 (their table has that many rows to spare).
+OFFSET_POSITIONS = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer", "mpnet"}
+
+
+@dataclass
+class LoadedEncoder:
+    """An encoder in memory.
+
+    transformer (PreTrainedModel): The torch module, on the CPU, fp32.
+    tokenizer_json (str): The fast tokenizer, serialised.
+    pad_id (int): Id of the padding piece.
+    max_pieces (int): Longest input, special tokens included.
+    """
+
+    transformer: PreTrainedModel
+    tokenizer_json: str
+    pad_id: int
+    max_pieces: int
+
+
+def load_encoder(name: str) -> LoadedEncoder:
+    """Load an encoder by folder, registered source or hub name.
+
+    name (str): See `sources.resolve`.
+    RETURNS (LoadedEncoder): The encoder.
+    RAISES (XinzhiError): Unknown or unreachable name, or no fast tokenizer.
+    """
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+    source = resolve(name)
+    try:
+        config = AutoConfig.from_pretrained(source)
+        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
+        transformer = AutoModel.from_pretrained(source, config=config, **_without_pooler(config))
+    except (OSError, ValueError) as err:
+        raise _unknown(name, err) from err
+    if not tokenizer.is_fast:
+        raise XinzhiError(
+            f"The encoder '{name}' has no fast tokenizer, so offsets are not known.",
+            "Convert it with transformers' AutoTokenizer(...).save_pretrained(folder) where "
+            "'tokenizers' and 'sentencepiece' are installed, then name that folder.",
+        )
+    pad_id = tokenizer.pad_token_id
+    return LoadedEncoder(
+        transformer,
+        tokenizer.backend_tokenizer.to_str(),
+        0 if pad_id is None else pad_id,
+        max_pieces(config, tokenizer.model_max_length),
+    )
+
+
+def build_transformer(config: dict[str, Any]) -> PreTrainedModel:
+    """A transformer with the right shapes and no weights worth keeping.
+
+    config (dict): A Hugging Face configuration, with "model_type".
+    RETURNS (PreTrainedModel): The torch module; load a state into it.
+    """
+    from transformers import AutoConfig, AutoModel
+
+    from ..compat import no_init_weights
+
+    settings = dict(config)
+    built = AutoConfig.for_model(settings.pop("model_type"), **settings)
+    with no_init_weights():
+        return AutoModel.from_config(built, **_without_pooler(built))
+
+
+def max_pieces(config: PretrainedConfig, tokenizer_limit: int) -> int:
+    """RETURNS (int): The longest input the position table and the tokenizer allow."""
+    positions = getattr(config, "max_position_embeddings", None) or 512
+    if config.model_type in OFFSET_POSITIONS:
+        positions -= (config.pad_token_id or 0) + 1
+    return min(positions, tokenizer_limit)
+
+
+def config_dict(transformer: PreTrainedModel) -> dict[str, Any]:
+    """RETURNS (dict): The model's configuration without names of where it came from."""
+    config = json.loads(transformer.config.to_json_string(use_diff=False))
+    return {k: v for k, v in config.items() if k not in ("_name_or_path", "transformers_version")}
+
+
+def _without_pooler(config: PretrainedConfig) -> dict[str, Any]:
+    """The pooling layer of BERT-likes is never used here: leave it out where one can."""
+    import inspect
+
+    from transformers import MODEL_MAPPING
+
+    model_class: Any = MODEL_MAPPING.get(type(config), None)
+    takes = (
+        isinstance(model_class, type)
+        and "add_pooling_layer" in inspect.signature(model_class).parameters
+    )
+    return {"add_pooling_layer": False} if takes else {}
+
+
+def _unknown(name: str, err: Exception) -> XinzhiError:
+    from .sources import get_sources
+
+    return XinzhiError(
+        f"The encoder '{name}' is not a local folder, not a registered encoder "
+        f"({', '.join(sorted(get_sources()))}), and could not be loaded as a hub name: "
+        f"{str(err).splitlines()[0]}",
+        "Check paths.encoder in the config, or run: xinzhi encoder fetch e5-small --out FOLDER",
+    )

@@ -1,0 +1,282 @@
+"""`xinzhi.Encoder.v1`: a transformer for spacy-transformers' `transformer` factory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from spacy.tokens import Doc, DocBin
+from spacy.util import registry
+from spacy.vocab import Vocab
+from spacy_transformers.data_classes import TransformerData
+from spacy_transformers.layers import trfs2arrays
+from thinc.api import ArgsKwargs, Model, chain, torch2xp, xp2torch
+from thinc.types import Floats2d, Ragged
+
+from ..encoders.loading import LoadedEncoder, load_encoder
+from ..encoders.precision import autocast_dtype
+from ..encoders.tokenizer import PieceTokenizer
+from ..encoders.vocabulary import isolate_han, trim_vocabulary
+from ..errors import XinzhiError
+from .encoder_batch import EncoderBatch, PreparedBatch, prepare_batch, split_output
+from .encoder_shim import EncoderShim
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+HAN_MODES = ("isolate", "rank", "merge")
+SMALLEST_WINDOW = 8
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """The settings of `xinzhi.Encoder.v1`, checked once. See there for their meaning."""
+
+    name: str
+    han: str
+    window: int
+    overlap: int
+    group_pieces: int
+    trim: bool
+    trim_corpus: str | None
+    trim_reserve: int
+
+    def __post_init__(self) -> None:
+        _check("han", self.han, self.han in HAN_MODES, f"one of {', '.join(HAN_MODES)}")
+        _check("window", self.window, self.window >= SMALLEST_WINDOW, f"{SMALLEST_WINDOW} or more")
+        fits = 0 <= self.overlap <= self.window // 2
+        _check("overlap", self.overlap, fits, f"0 to half the window ({self.window // 2})")
+        enough = self.group_pieces >= self.window
+        _check("group_pieces", self.group_pieces, enough, f"at least the window ({self.window})")
+        _check("trim_reserve", self.trim_reserve, self.trim_reserve >= 0, "0 or more")
+
+
+def _check(setting: str, value: Any, valid: bool, expected: str) -> None:
+    if not valid:
+        raise XinzhiError(
+            f"xinzhi.Encoder.v1: {setting} = {value!r} is not valid.",
+            f"Set [components.transformer.model] {setting} to {expected}.",
+        )
+
+
+class EncoderModel(Model):
+    """The Thinc model. `tokenizer` and `transformer` are there as on spacy-transformers' model."""
+
+    @property
+    def tokenizer(self) -> PieceTokenizer:
+        return _shim(self).tokenizer
+
+    @property
+    def transformer(self) -> PreTrainedModel:
+        return _shim(self).transformer
+
+
+def _shim(model: Model) -> EncoderShim:
+    return cast(EncoderShim, model.shims[0])
+
+
+@registry.architectures("xinzhi.Encoder.v1")
+def Encoder_v1(
+    name: str,
+    han: str = "isolate",
+    window: int = 254,
+    overlap: int = 32,
+    group_pieces: int = 4096,
+    trim: bool = True,
+    trim_corpus: str | None = None,
+    trim_reserve: int = 2000,
+    train_precision: str = "auto",
+    predict_precision: str = "fp32",
+    lr_scale: float = 1.0,
+) -> Model[list[Doc], EncoderBatch]:
+    """A shared encoder for the `transformer` factory, on which every listener works.
+
+    name (str): A Hugging Face folder, a registered source (`xinzhi encoder list`) or a hub name.
+        Read at `initialize` only: a saved pipeline holds its weights and tokenizer.
+    han (str): How Han characters stay separable for tagging. "isolate": every one is a piece of
+        its own. "rank": pieces as they are, plus a learned vector for a character's rank within
+        its piece. "merge": pieces as they are; characters of one piece share one vector.
+    window (int): Longest input in word pieces, special tokens not counted, at least 8; cut to what
+        the encoder's positions allow.
+    overlap (int): Word pieces that neighbouring windows of a long document share, 0 to half the
+        window. Each piece takes its vector from the window that has it farther from an edge.
+    group_pieces (int): Padded pieces per forward call; bounds memory, at least the window.
+    trim (bool): Trim the vocabulary at `initialize`: keep every single character, what
+        `trim_corpus` uses, and `trim_reserve` frequent pieces. Unknown words fall back to smaller
+        pieces.
+    trim_corpus (str | None): A .spacy file or a folder of them.
+    trim_reserve (int): Further pieces of ASCII and Han characters to keep, 0 or more.
+    train_precision (str): "auto" (bf16 where the hardware has it), "fp32", "bf16", or "fp16" (GPU
+        only, with gradient scaling; fp32 on a CPU).
+    predict_precision (str): As `train_precision`, for prediction.
+    lr_scale (float): The encoder learns at this multiple of the optimizer's learning rate, so that
+        fresh heads may learn faster than trained weights; above 0, at most 1.
+    RETURNS (Model[list[Doc], EncoderBatch]): The model.
+    RAISES (XinzhiError): For a setting outside its range.
+    """
+    settings = EncoderSettings(
+        name, han, window, overlap, group_pieces, trim, trim_corpus, trim_reserve
+    )
+    _check("lr_scale", lr_scale, 0 < lr_scale <= 1, "a number above 0, at most 1")
+    for precision in (train_precision, predict_precision):
+        autocast_dtype(precision, "cpu")
+    return EncoderModel(
+        "xinzhi_encoder",
+        forward,
+        init=init,
+        dims={"nO": None},
+        shims=[EncoderShim(train_precision, predict_precision, lr_scale)],
+        attrs={
+            "settings": settings,
+            "replace_listener": encode_by_doc,
+            "replace_listener_cfg": replace_listener_cfg,
+        },
+    )
+
+
+@registry.architectures("xinzhi.Tok2VecEncoder.v1")
+def Tok2VecEncoder_v1(
+    encoder: Model[list[Doc], EncoderBatch],
+    pooling: Model[Ragged, Floats2d],
+    grad_factor: float = 1.0,
+) -> Model[list[Doc], list[Floats2d]]:
+    """An encoder inside one component, not shared: what `nlp.replace_listeners` puts in place.
+
+    encoder (Model[list[Doc], EncoderBatch]): As from `xinzhi.Encoder.v1`.
+    pooling (Model[Ragged, Floats2d]): Reduces the pieces of a token to one vector.
+    grad_factor (float): Scales the gradient on its way to the encoder.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token.
+    """
+    return chain(encode_by_doc(encoder), trfs2arrays(pooling, grad_factor))
+
+
+def init(model: Model, X: Any = None, Y: Any = None) -> None:
+    """Load the encoder, set its Han characters apart, trim its vocabulary; once."""
+    shim, settings = _shim(model), model.attrs["settings"]
+    if not shim.has_encoder:
+        loaded = load_encoder(settings.name)
+        if settings.han == "isolate":
+            loaded.tokenizer_json = isolate_han(loaded.tokenizer_json)
+        if settings.trim:
+            trim_encoder(loaded, _corpus_texts(settings.trim_corpus), settings.trim_reserve)
+        tokenizer = PieceTokenizer(loaded.tokenizer_json, loaded.pad_id)
+        shim.set_encoder(
+            loaded.transformer, tokenizer, loaded.max_pieces, rank_vectors=settings.han == "rank"
+        )
+    model.set_dim("nO", shim.transformer.config.hidden_size)
+
+
+def trim_encoder(loaded: LoadedEncoder, texts: Iterable[str], reserve: int) -> None:
+    """Trim tokenizer and embedding table in place.
+
+    loaded (LoadedEncoder): The encoder.
+    texts (Iterable[str]): What the vocabulary must cover without falling back.
+    reserve (int): Further pieces to keep.
+    """
+    tokenizer = PieceTokenizer(loaded.tokenizer_json, loaded.pad_id)
+    needed: set[int] = set()
+    for pieces in tokenizer.encode(list(texts)):
+        needed.update(pieces.ids.tolist())
+    trimmed = trim_vocabulary(loaded.tokenizer_json, needed, reserve, loaded.pad_id)
+    table = cast(torch.nn.Embedding, loaded.transformer.get_input_embeddings())
+    kept = torch.as_tensor(trimmed.kept)
+    # from_pretrained keeps padding_idx, on which some encoders count their positions
+    loaded.transformer.set_input_embeddings(
+        torch.nn.Embedding.from_pretrained(
+            table.weight.detach()[kept].clone(), freeze=False, padding_idx=table.padding_idx
+        )
+    )
+    new_id = {old: i for i, old in enumerate(trimmed.kept)}
+    config = loaded.transformer.config
+    config.vocab_size = len(trimmed.kept)
+    for name in ("pad_token_id", "bos_token_id", "eos_token_id", "sep_token_id", "cls_token_id"):
+        old = getattr(config, name, None)
+        if isinstance(old, int):
+            setattr(config, name, new_id.get(old))
+    loaded.tokenizer_json = trimmed.tokenizer_json
+    loaded.pad_id = new_id[loaded.pad_id]
+
+
+def _corpus_texts(path: str | None) -> Iterable[str]:
+    if path is None:
+        return
+    folder = Path(path)
+    files = sorted(folder.glob("**/*.spacy")) if folder.is_dir() else [folder]
+    if not files or not files[0].is_file():
+        raise XinzhiError(
+            f"xinzhi.Encoder.v1: trim_corpus = {path!r} has no .spacy file.",
+            "Convert the corpus first (xinzhi convert), or set trim_corpus to null.",
+        )
+    vocab = Vocab()
+    for file in files:
+        for doc in DocBin().from_disk(file).get_docs(vocab):
+            yield doc.text
+
+
+def forward(
+    model: Model, docs: list[Doc], is_train: bool
+) -> tuple[EncoderBatch, Callable[[EncoderBatch], list[Doc]]]:
+    """Encode docs; one vector per word piece."""
+    shim, settings = _shim(model), model.attrs["settings"]
+    tokenizer = shim.tokenizer
+    special = len(tokenizer.prefix) + len(tokenizer.suffix)
+    window = min(settings.window, shim.max_pieces - special)
+    batch = prepare_batch(
+        docs,
+        tokenizer,
+        window=window,
+        overlap=min(settings.overlap, window // 2),
+        group_pieces=settings.group_pieces,
+        per_token=settings.han == "rank",
+    )
+    output, torch_backprop = shim(_to_torch(batch, shim.device), is_train)
+    flat = cast(Floats2d, torch2xp(output))
+
+    def backprop(d_output: EncoderBatch) -> list[Doc]:
+        gradient = xp2torch(cast(Floats2d, d_output.flat), device=shim.device)
+        torch_backprop(ArgsKwargs(args=((output,),), kwargs={"grad_tensors": (gradient,)}))
+        return docs
+
+    return split_output(docs, batch, flat), backprop
+
+
+def _to_torch(batch: PreparedBatch, device: torch.device) -> ArgsKwargs:
+    def move(array: np.ndarray) -> torch.Tensor:
+        tensor = torch.from_numpy(np.ascontiguousarray(array))
+        if device.type == "cuda":
+            tensor = tensor.pin_memory()
+        return tensor.to(device, non_blocking=True)
+
+    groups = [(move(ids), move(mask)) for ids, mask in batch.groups]
+    return ArgsKwargs(args=(groups, move(batch.rows), move(batch.ranks)), kwargs={})
+
+
+def encode_by_doc(encoder: Model) -> Model[list[Doc], list[TransformerData]]:
+    """Wrap an encoder so that it gives each doc's vectors, as a listener does.
+
+    Also what `nlp.replace_listeners` puts in a listener's place.
+    """
+    return Model("xinzhi_encode_by_doc", forward_by_doc, layers=[encoder], dims={"nO": None})
+
+
+def forward_by_doc(
+    model: Model, docs: list[Doc], is_train: bool
+) -> tuple[list[TransformerData], Callable[[list[TransformerData]], list[Doc]]]:
+    """Encode docs without a `transformer` component."""
+    batch, encoder_backprop = model.layers[0](docs, is_train)
+
+    def backprop(d_docs: list[TransformerData]) -> list[Doc]:
+        return encoder_backprop(batch.unsplit_by_doc([list(d.tensors) for d in d_docs]))
+
+    return batch.doc_data, backprop
+
+
+def replace_listener_cfg(encoder_cfg: dict, listener_cfg: dict) -> dict:
+    """For `nlp.replace_listeners`: the config of the component that then holds the encoder."""
+    kept = {key: listener_cfg[key] for key in ("pooling", "grad_factor") if key in listener_cfg}
+    name = encoder_cfg["@architectures"].replace("Encoder", "Tok2VecEncoder")
+    return {"@architectures": name, "encoder": encoder_cfg, **kept}

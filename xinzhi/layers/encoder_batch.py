@@ -1,0 +1,215 @@
+"""From docs to padded groups of word-piece windows, and from vectors back to docs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.tokens import Doc
+from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
+from thinc.api import get_array_module
+from thinc.types import Floats2d, Floats3d, Ints1d, Ints2d, Ragged
+from transformers.file_utils import ModelOutput
+
+from ..encoders.tokenizer import Pieces, PieceTokenizer
+from .alignment import align_pieces
+from .windows import batch_by_padded_size, owned_ranges, split_windows
+
+Ints = NDArray[np.int64]
+
+
+@dataclass
+class DocRows:
+    """Where the vectors of one doc are.
+
+    pieces (Pieces): Its word pieces.
+    alignment (Ragged): Token -> rows of this doc's vectors.
+    rows (Ints): Which row of the encoder's output each of them is; filled by `prepare_batch`.
+    ranks (Ints): Rank of the token within the piece, per row (only with `per_token`).
+    """
+
+    pieces: Pieces
+    alignment: Ragged
+    of_piece: Ints
+    ranks: Ints
+    rows: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+
+@dataclass
+class PreparedBatch:
+    """Everything the torch module needs for a batch of docs.
+
+    docs (list[DocRows | None]): One per doc, None for a doc without tokens.
+    groups (list[tuple[Ints, NDArray[bool]]]): Padded ids and mask, each of shape (rows, longest).
+    """
+
+    docs: list[DocRows | None]
+    groups: list[tuple[Ints, NDArray[np.bool_]]]
+
+    @property
+    def rows(self) -> Ints:
+        """RETURNS (Ints): Row of the concatenated, flattened groups for each vector; (n,)."""
+        parts = [doc.rows for doc in self.docs if doc is not None]
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+
+    @property
+    def ranks(self) -> Ints:
+        """RETURNS (Ints): Rank of the token within its piece for each vector; (n,)."""
+        parts = [doc.ranks for doc in self.docs if doc is not None]
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+
+
+def prepare_batch(
+    docs: Sequence[Doc],
+    tokenizer: PieceTokenizer,
+    *,
+    window: int,
+    overlap: int,
+    group_pieces: int,
+    per_token: bool,
+) -> PreparedBatch:
+    """Cut docs into pieces, windows and padded groups.
+
+    docs (Sequence[Doc]): The docs, of any length, empty ones too.
+    tokenizer (PieceTokenizer): The tokenizer.
+    window, overlap (int): In pieces, special tokens not counted.
+    group_pieces (int): Largest padded size of one group.
+    per_token (bool): One vector per token of a piece instead of one per piece.
+    RETURNS (PreparedBatch): The inputs, and where the outputs go.
+    """
+    with_tokens = [doc for doc in docs if len(doc)]
+    encoded = iter(tokenizer.encode([doc.text for doc in with_tokens]))
+    prepared = [align_doc(doc, next(encoded), per_token) if len(doc) else None for doc in docs]
+    windows = [
+        (doc, start, end, owned)
+        for doc in prepared
+        if doc is not None
+        for (start, end), owned in _windows_of(doc, window, overlap)
+    ]
+    ids = [
+        np.concatenate([tokenizer.prefix, doc.pieces.ids[start:end], tokenizer.suffix])
+        for doc, start, end, _ in windows
+    ]
+    ids = [sequence if len(sequence) else np.array([tokenizer.pad_id]) for sequence in ids]
+    groups, base = _pad_groups([s.astype(np.int64) for s in ids], tokenizer.pad_id, group_pieces)
+    _assign_rows(windows, base, len(tokenizer.prefix))
+    return PreparedBatch(prepared, groups)
+
+
+def align_doc(doc: Doc, pieces: Pieces, per_token: bool) -> DocRows:
+    """Align one doc with its pieces. A doc without any piece gets one row, of a special token."""
+    starts = doc.to_array("IDX").astype(np.int64)
+    lengths = doc.to_array("LENGTH").astype(np.int64)
+    aligned, ranks, counts = align_pieces(
+        starts, lengths, pieces.starts, pieces.ends, len(doc.text)
+    )
+    n_pieces = max(1, len(pieces.ids))
+    if per_token and len(aligned):
+        of_piece, ranks, rows = aligned, ranks, np.arange(len(aligned))
+    else:
+        of_piece, ranks, rows = np.arange(n_pieces), np.zeros(n_pieces, dtype=np.int64), aligned
+    alignment = Ragged(_ints(rows), _ints(counts))
+    return DocRows(pieces, alignment, of_piece, ranks)
+
+
+def _windows_of(
+    doc: DocRows, window: int, overlap: int
+) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    windows = split_windows(len(doc.pieces.ids), window, overlap)
+    return list(zip(windows, owned_ranges(windows), strict=True))
+
+
+def _pad_groups(
+    sequences: list[Ints], pad_id: int, limit: int
+) -> tuple[list[tuple[Ints, NDArray[np.bool_]]], Ints]:
+    """Padded groups, and for each sequence the flat row of its first piece over all groups."""
+    lengths = np.array([len(s) for s in sequences], dtype=np.int64)
+    base = np.zeros(len(sequences), dtype=np.int64)
+    groups, cells = [], 0
+    for members in batch_by_padded_size(lengths, limit):
+        longest = int(lengths[members[0]])
+        ids = np.full((len(members), longest), pad_id, dtype=np.int64)
+        for row, member in enumerate(members):
+            ids[row, : lengths[member]] = sequences[member]
+        mask = np.arange(longest) < lengths[members][:, None]
+        base[members] = cells + np.arange(len(members)) * longest
+        cells += ids.size
+        groups.append((ids, mask))
+    return groups, base
+
+
+def _assign_rows(windows: list, base: Ints, prefix: int) -> None:
+    """Set `rows` of every doc: each piece's row is in the window that owns it."""
+    piece_rows: dict[int, list[Ints]] = {}
+    for (doc, start, _, (a, b)), first in zip(windows, base, strict=True):
+        if len(doc.pieces.ids) == 0:
+            rows = np.array([first])
+        else:
+            rows = first + prefix + np.arange(a - start, b - start)
+        piece_rows.setdefault(id(doc), []).append(rows)
+    for doc in {id(w[0]): w[0] for w in windows}.values():
+        doc.rows = np.concatenate(piece_rows[id(doc)])[doc.of_piece]
+
+
+@dataclass
+class EncoderBatch(FullTransformerBatch):
+    """A FullTransformerBatch whose docs have one vector per row: no padding, no overlap.
+
+    flat (Floats2d): All vectors (or, on the way back, gradients), shape (n, width).
+    """
+
+    flat: Floats2d | None = None
+
+    def unsplit_by_doc(self, arrays: list[list]) -> EncoderBatch:
+        """Join the gradients of the docs that have vectors, in order."""
+        xp = get_array_module(arrays[0][0])
+        flat = xp.concatenate([doc[0].reshape(-1, doc[0].shape[-1]) for doc in arrays])
+        return EncoderBatch(self.spans, self.wordpieces, ModelOutput(), self.align, flat=flat)
+
+
+def split_output(docs: Sequence[Doc], batch: PreparedBatch, flat: Floats2d) -> EncoderBatch:
+    """Give every doc its vectors.
+
+    docs (Sequence[Doc]): The docs of the batch.
+    batch (PreparedBatch): As from `prepare_batch`.
+    flat (Floats2d): The vectors in the order of `batch.rows`, shape (n, width).
+    RETURNS (EncoderBatch): What spacy-transformers hands to its listeners.
+    """
+    data, at = [], 0
+    for rows in batch.docs:
+        if rows is None:
+            data.append(TransformerData.empty())
+            continue
+        vectors = cast(Any, flat)[at : at + len(rows.rows)]
+        at += len(rows.rows)
+        data.append(_doc_data(rows, cast(Floats3d, vectors[None])))
+    return EncoderBatch(
+        spans=[[doc[:]] if len(doc) else [] for doc in docs],
+        wordpieces=WordpieceBatch.empty(),
+        model_output=ModelOutput(last_hidden_state=cast(Any, flat)[None]),
+        align=Ragged(_ints(np.zeros(0)), _ints(np.zeros(0))),
+        cached_doc_data=data,
+        flat=flat,
+    )
+
+
+def _doc_data(rows: DocRows, vectors: Floats3d) -> TransformerData:
+    pieces = rows.pieces
+    return TransformerData(
+        wordpieces=WordpieceBatch(
+            strings=[pieces.strings],
+            input_ids=cast(Ints2d, pieces.ids[None]),
+            attention_mask=cast(Floats2d, np.ones((1, len(pieces.ids)), dtype="f")),
+            lengths=[len(pieces.ids)],
+            token_type_ids=None,
+        ),
+        model_output=ModelOutput(last_hidden_state=vectors),
+        align=rows.alignment,
+    )
+
+
+def _ints(values: NDArray) -> Ints1d:
+    return cast(Ints1d, values.astype("i"))

@@ -1,0 +1,177 @@
+"""The torch side of the encoder: forward in groups, weights and tokenizer in one safetensors blob.
+
+The blob is a safetensors file in memory: the weights, and in its metadata the Hugging Face
+configuration and the tokenizer. Loading it runs no pickle, reads no other file and opens no socket.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from safetensors.torch import load, save
+from spacy.errors import Errors
+from thinc.api import Optimizer, PyTorchGradScaler, PyTorchShim, torch2xp, xp2torch
+from thinc.types import FloatsXd
+from thinc.util import get_torch_default_device
+
+from ..encoders.loading import build_transformer, config_dict
+from ..encoders.precision import autocast_dtype
+from ..encoders.tokenizer import PieceTokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+FORMAT = "xinzhi-encoder-1"
+MAX_RANK = 8
+
+
+class TorchEncoder(torch.nn.Module):
+    """Runs padded groups through a transformer and picks rows.
+
+    transformer (PreTrainedModel): The Hugging Face encoder.
+    rank_vectors (bool): Add a learned vector for the rank of a token within its piece.
+    train_precision, predict_precision (str): See `encoders.precision`.
+    """
+
+    def __init__(
+        self,
+        transformer: PreTrainedModel,
+        rank_vectors: bool,
+        train_precision: str,
+        predict_precision: str,
+    ) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.train_precision = train_precision
+        self.predict_precision = predict_precision
+        width = transformer.config.hidden_size
+        self.ranks = torch.nn.Embedding(MAX_RANK, width) if rank_vectors else None
+        if self.ranks is not None:
+            torch.nn.init.zeros_(self.ranks.weight)
+
+    def forward(
+        self,
+        groups: list[tuple[torch.Tensor, torch.Tensor]],
+        rows: torch.Tensor,
+        ranks: torch.Tensor,
+    ) -> torch.Tensor:
+        """RETURNS (Tensor): float32 vectors, shape (len(rows), width)."""
+        precision = self.train_precision if self.training else self.predict_precision
+        device = rows.device.type
+        dtype = autocast_dtype(precision, device)
+        with torch.autocast(device, dtype=dtype, enabled=dtype is not None):
+            states = [
+                self.transformer(input_ids=ids, attention_mask=mask).last_hidden_state.flatten(0, 1)
+                for ids, mask in groups
+            ]
+        picked = torch.cat(states).float().index_select(0, rows)
+        if self.ranks is not None:
+            picked = picked + self.ranks(ranks.clamp(max=MAX_RANK - 1))
+        return picked
+
+
+class EncoderShim(PyTorchShim):
+    """Thinc's hold on a TorchEncoder and its tokenizer.
+
+    train_precision, predict_precision (str): See `encoders.precision`.
+    lr_scale (float): The transformer learns at this multiple of the optimizer's rate.
+    """
+
+    def __init__(self, train_precision: str, predict_precision: str, lr_scale: float) -> None:
+        scale = train_precision == "fp16" and torch.cuda.is_available()
+        super().__init__(None, grad_scaler=PyTorchGradScaler(enabled=scale))
+        self.train_precision = train_precision
+        self.predict_precision = predict_precision
+        self.lr_scale = lr_scale
+        self._tokenizer: PieceTokenizer | None = None
+        self.max_pieces = 0
+
+    @property
+    def has_encoder(self) -> bool:
+        return self._tokenizer is not None
+
+    @property
+    def tokenizer(self) -> PieceTokenizer:
+        if self._tokenizer is None:
+            raise ValueError(Errors.E109.format(name="transformer"))
+        return self._tokenizer
+
+    @property
+    def transformer(self) -> PreTrainedModel:
+        return self._model.transformer
+
+    def set_encoder(
+        self,
+        transformer: PreTrainedModel,
+        tokenizer: PieceTokenizer,
+        longest: int,
+        rank_vectors: bool,
+    ) -> None:
+        """Take a loaded encoder and move it to the device in use."""
+        self._tokenizer = tokenizer
+        self.max_pieces = longest
+        module = TorchEncoder(
+            transformer, rank_vectors, self.train_precision, self.predict_precision
+        )
+        self._model = module.to(get_torch_default_device())
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Step every weight that has a gradient; the transformer's at `lr_scale`."""
+        for name, weight in self._model.named_parameters():
+            if weight.grad is None:
+                continue
+            if not self._grad_scaler.found_inf:
+                scale = self.lr_scale if name.startswith("transformer.") else 1.0
+                updated, _ = optimizer(
+                    (self.id, name),
+                    cast(FloatsXd, torch2xp(weight.data)),
+                    cast(FloatsXd, torch2xp(weight.grad)),
+                    lr_scale=scale,
+                )
+                weight.data = xp2torch(updated, requires_grad=True, device=weight.device)
+            weight.grad.zero_()
+        self._grad_scaler.update()
+
+    def to_bytes(self) -> bytes:
+        """RETURNS (bytes): A safetensors file with configuration and tokenizer in its metadata."""
+        if not self.has_encoder:
+            return b""
+        metadata = {
+            "format": FORMAT,
+            "config": json.dumps(config_dict(self.transformer), ensure_ascii=False),
+            "tokenizer": self.tokenizer.json,
+            "pad_id": str(self.tokenizer.pad_id),
+            "max_pieces": str(self.max_pieces),
+        }
+        state = {k: v.detach().cpu().contiguous() for k, v in self._model.state_dict().items()}
+        return save(state, metadata=metadata)
+
+    def from_bytes(self, bytes_data: bytes) -> EncoderShim:
+        """Rebuild transformer and tokenizer from `to_bytes`."""
+        if not bytes_data:
+            return self
+        metadata = read_metadata(bytes_data)
+        if metadata.get("format") != FORMAT:
+            raise ValueError(f"Unknown encoder format {metadata.get('format')!r}, not {FORMAT!r}")
+        state = load(bytes_data)
+        self.set_encoder(
+            build_transformer(json.loads(metadata["config"])),
+            PieceTokenizer(metadata["tokenizer"], int(metadata["pad_id"])),
+            int(metadata["max_pieces"]),
+            rank_vectors="ranks.weight" in state,
+        )
+        self._model.load_state_dict(state)
+        self._grad_scaler.to_(self.device)
+        return self
+
+
+def read_metadata(blob: bytes) -> dict[str, Any]:
+    """The metadata of a safetensors file: 8 bytes of header size, then a JSON header.
+
+    Source: the format description in the safetensors documentation.
+    """
+    (size,) = struct.unpack_from("<Q", blob)
+    return json.loads(blob[8 : 8 + size])["__metadata__"]
