@@ -11,15 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import spacy
-from rich.progress import track
 from spacy.language import Language
 from spacy.tokens import DocBin
 
 from ..errors import XinzhiError
 from .alignment import Misaligned
-from .docbin import annotate
-from .inventory import ENTITIES, FileInventory, Inventory, take_inventory, unseen_labels
+from .docbin import annotate, blank, tokenise
+from .inventory import FileInventory, Inventory, take_inventory, unseen_labels
 from .record import Problem, Record
 from .validate import read_valid
 
@@ -40,21 +38,13 @@ class FileReport:
     misaligned: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        heads = {head: dict(c) for head, c in self.found.labels.items() if head != ENTITIES}
         return {
             "source": str(self.source),
             "output": str(self.output),
-            "records_in": self.found.records,
+            **self.found.to_dict(),
             "documents_out": self.documents,
-            "characters": self.found.characters,
-            "entities_annotated": self.found.entities_annotated,
-            "without_entities": self.found.without_entities,
-            "spans_in": self.found.spans,
-            "spans_kept": self.kept,
-            "spans_misaligned": self.misaligned,
-            "entities": dict(self.found.labels.get(ENTITIES, {})),
-            "heads": heads,
-            "ignored_fields": dict(self.found.ignored),
+            "entities_kept": self.kept,
+            "entities_misaligned": self.misaligned,
         }
 
 
@@ -112,40 +102,22 @@ def convert(
     nlp = blank(lang)
     inventory = take_inventory(inputs)
     report = ConvertReport(lang)
-    unseen = unseen_labels(inventory, train)
-    (report.warnings if allow_unseen else report.problems).extend(unseen)
     with all_or_nothing(output_dir) as folder:
         for source, output in outputs.items():
             item = FileReport(source, output, inventory.files[source])
             report.files.append(item)
-            records = read_valid(source, inventory)
-            if progress:
-                records = _track(records, source, item.found.records)
+            records = read_valid(source, inventory, progress)
             doc_bin = _convert_file(records, item, nlp, inventory, report, strict)
             if not report.problems:
                 _check_sums(item)
-                doc_bin.to_disk(folder / output.name)
+                _write_docbin(doc_bin, folder / output.name)
+        unseen = unseen_labels(inventory, train)
+        (report.warnings if allow_unseen else report.problems).extend(unseen)
         if report.problems:
             _refuse(report, output_dir)
-        _write_json(folder / REPORT, report)
+        write_json(folder / REPORT, report.to_dict())
     (output_dir / FAILED_REPORT).unlink(missing_ok=True)
     return report
-
-
-def blank(lang: str) -> Language:
-    """A pipeline that only tokenises.
-
-    lang (str): Language code.
-    RETURNS (Language): The blank pipeline.
-    RAISES (XinzhiError): If spaCy does not know the language.
-    """
-    try:
-        return spacy.blank(lang)
-    except ImportError as err:
-        raise XinzhiError(
-            f"spaCy has no language '{lang}', or it needs a package that is not installed.",
-            "Use a code such as zh, en or xx (--lang).",
-        ) from err
 
 
 def plan_outputs(inputs: Sequence[Path], output_dir: Path) -> dict[Path, Path]:
@@ -218,9 +190,9 @@ def _convert_file(
         if isinstance(record, Problem):
             report.problems.append(record)
             continue
-        doc = nlp.make_doc(record.text)
-        if doc.text != record.text:
-            report.problems.append(_about(record, f"tokenising ({nlp.lang}) changes the text"))
+        doc = tokenise(nlp, record)
+        if isinstance(doc, Problem):
+            report.problems.append(doc)
             continue
         kept, misaligned = annotate(doc, record, inventory.heads)
         item.documents += 1
@@ -228,19 +200,22 @@ def _convert_file(
         item.misaligned += len(misaligned)
         report.misaligned.extend(misaligned)
         if strict:
-            report.problems.extend(_about(record, m.fact) for m in misaligned)
-        doc_bin.add(doc)
+            report.problems.extend(record.problem(m.fact) for m in misaligned)
+        try:
+            doc_bin.add(doc)
+        except ValueError as err:  # user data that msgpack refuses, such as very deep nesting
+            report.problems.append(record.problem(f"the record cannot be stored ({err})"))
     return doc_bin
 
 
-def _about(record: Record, fact: str) -> Problem:
-    return Problem(fact, record.source, record.line, record.id)
-
-
-def _track(
-    records: Iterator[Record | Problem], source: Path, total: int
-) -> Iterator[Record | Problem]:
-    yield from track(records, description=source.name, total=total, transient=True)
+def _write_docbin(doc_bin: DocBin, path: Path) -> None:
+    try:
+        doc_bin.to_disk(path)
+    except ValueError as err:
+        raise XinzhiError(
+            f"{len(doc_bin)} documents are too much for one {path.name}.",
+            "Split the input into several files.",
+        ) from err
 
 
 def _check_sums(item: FileReport) -> None:
@@ -257,24 +232,32 @@ def _check_sums(item: FileReport) -> None:
 def _refuse(report: ConvertReport, output_dir: Path) -> None:
     """Write the complete list of problems next to the outputs, and raise a short one."""
     output_dir.mkdir(exist_ok=True)
-    _write_json(output_dir / FAILED_REPORT, report)
-    raise problems_error(report.problems, f"The complete list is in {output_dir / FAILED_REPORT}.")
+    path = output_dir / FAILED_REPORT
+    write_json(path, report.to_dict())
+    lines = [f"  {problem}" for problem in report.problems[:SHOWN]]
+    if len(report.problems) > SHOWN:
+        lines.append(f"  … and {len(report.problems) - SHOWN} more")
+    raise XinzhiError(
+        "\n".join(["Nothing was converted:", *lines]),
+        f"Correct these and convert again; the complete list is in {path}. To let labels through "
+        "that train does not have: --allow-unseen.",
+    )
 
 
-def problems_error(problems: Sequence[Problem], where: str) -> XinzhiError:
-    """One message for all problems.
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file so that it is never seen half-written.
 
-    problems (Sequence[Problem]): At least one.
-    where (str): Where the complete list is.
-    RETURNS (XinzhiError): The exception to raise.
+    path (Path): The file; its directory exists.
+    value (Any): What to write.
+    RAISES (XinzhiError): If it cannot be written.
     """
-    lines = [f"  {problem}" for problem in problems[:SHOWN]]
-    if len(problems) > SHOWN:
-        lines.append(f"  … and {len(problems) - SHOWN} more")
-    fact = "\n".join(["Nothing was converted, because of:", *lines])
-    return XinzhiError(fact, f"Correct these and convert again. {where}")
-
-
-def _write_json(path: Path, report: ConvertReport) -> None:
-    text = json.dumps(report.to_dict(), ensure_ascii=False, indent=2)
-    path.write_text(text + "\n", encoding="utf8")
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    work = path.with_name(f".{path.name}.tmp")
+    try:
+        work.write_text(text + "\n", encoding="utf8")
+        work.replace(path)
+    except OSError as err:
+        work.unlink(missing_ok=True)
+        raise XinzhiError(
+            f"{path} cannot be written: {err.strerror}.", "Give a path in an existing directory."
+        ) from err

@@ -6,10 +6,42 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import spacy
+from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..errors import XinzhiError
 from .alignment import Misaligned, align, mark_missing
-from .record import HeadValue, Record, SpanTuple, head_values
+from .record import HeadValue, Problem, Record, SpanTuple, head_values
+
+
+def blank(lang: str) -> Language:
+    """A pipeline that only tokenises.
+
+    lang (str): Language code; "zh" makes each character a token.
+    RETURNS (Language): The blank pipeline.
+    RAISES (XinzhiError): If spaCy does not know the language.
+    """
+    try:
+        return spacy.blank(lang)
+    except ImportError as err:
+        raise XinzhiError(
+            f"spaCy has no language '{lang}', or it needs a package that is not installed.",
+            "Use a code such as zh, en or xx (--lang).",
+        ) from err
+
+
+def tokenise(nlp: Language, record: Record) -> Doc | Problem:
+    """The tokens of a record's text, or a Problem if they do not spell exactly that text.
+
+    nlp (Language): The pipeline whose tokeniser is used.
+    record (Record): The record.
+    RETURNS (Doc | Problem): A Doc without annotations, or what went wrong.
+    """
+    doc = nlp.make_doc(record.text)
+    if doc.text != record.text:
+        return record.problem(f"the tokeniser of '{nlp.lang}' changes the text")
+    return doc
 
 
 def annotate(

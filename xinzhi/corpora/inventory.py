@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from .formats import read_records
 from .record import Problem, Record, head_values
@@ -48,6 +49,20 @@ class FileInventory:
             self.labels.setdefault(head, Counter())[label] += 1
             self.first.setdefault((head, label), record)
 
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "records": self.records,
+            "characters": self.characters,
+            "entities": self.spans,
+            "entities_annotated": self.entities_annotated,
+            "without_entities": self.without_entities,
+            "entity_labels": dict(self.labels.get(ENTITIES, {})),
+            "head_labels": {
+                head: dict(counts) for head, counts in self.labels.items() if head != ENTITIES
+            },
+            "ignored_fields": dict(self.ignored),
+        }
+
 
 @dataclass
 class Inventory:
@@ -79,7 +94,7 @@ def take_inventory(paths: Sequence[Path]) -> Inventory:
     RETURNS (Inventory): What they hold.
     """
     inventory = Inventory(files={path: FileInventory() for path in paths})
-    for path in paths:
+    for path in inventory.files:
         for item in read_records(path):
             if isinstance(item, Record):
                 inventory.add(item)
@@ -90,14 +105,16 @@ def unseen_labels(inventory: Inventory, train: str = "train") -> list[Problem]:
     """Labels of other files that the training file never uses.
 
     inventory (Inventory): The whole corpus.
-    train (str): Stem of the training file; without such a file there is nothing to compare.
+    train (str): Stem of the training file; if nothing can be read from it, nothing is compared.
     RETURNS (list[Problem]): One per label and file, at the first record that uses it.
     """
-    trained = [item for path, item in inventory.files.items() if path.stem == train]
+    trained = [
+        item for path, item in inventory.files.items() if path.stem == train and item.records
+    ]
     if not trained:
         return []
     return [
-        Problem(f"{_describe(head, label)} never occurs in {train}", path, record.line, record.id)
+        record.problem(f"{_describe(head, label)} never occurs in {train}")
         for path, item in inventory.files.items()
         for (head, label), record in item.first.items()
         if not any((head, label) in known.first for known in trained)

@@ -38,6 +38,10 @@ class Record:
     meta: dict[str, Any] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
 
+    def problem(self, fact: str) -> Problem:
+        """Something that is wrong with this record."""
+        return Problem(fact, self.source, self.line, self.id)
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -10,7 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from .alignment import INCLUSIVE, Misaligned
+from .check import CheckReport
 from .convert import REPORT, SHOWN, ConvertReport
+from .inventory import ENTITIES, FileInventory
 
 
 def show_conversion(report: ConvertReport, output_dir: Path, console: Console) -> None:
@@ -20,24 +23,89 @@ def show_conversion(report: ConvertReport, output_dir: Path, console: Console) -
     output_dir (Path): Where the outputs went.
     console (Console): Where to print.
     """
-    table = Table("file", title=f"Converted to {escape(str(output_dir))}", title_justify="left")
-    for name in ("documents", "characters", "entities", "kept", "misaligned", "docs without"):
+    table = _table(f"Converted to {output_dir}")
+    for name in ("documents", "entities", "kept", "misaligned"):
         table.add_column(name, justify="right")
     for item in report.files:
-        found = item.found
-        counts = [item.documents, found.characters, found.spans, item.kept, item.misaligned]
-        cells = [f"{count:,}" for count in [*counts, found.without_entities]]
-        table.add_row(escape(item.output.name), *cells)
+        counts = [item.documents, item.found.spans, item.kept, item.misaligned]
+        table.add_row(escape(item.output.name), *(f"{count:,}" for count in counts))
     console.print(table)
-    for item in report.files:
-        for name, count in item.found.ignored.items():
-            console.print(
-                f"{item.source}: field '{name}' was ignored in {count} records", markup=False
-            )
-    for warning in report.warnings:
-        console.print(f"warning: {warning}", markup=False, style="yellow")
+    show_ignored({item.source: item.found for item in report.files}, console)
+    show_list("labels that train does not have", report.warnings, console)
     show_misaligned(report.misaligned, console)
-    console.print(f"Report: {output_dir / REPORT}", markup=False)
+    console.print(f"Report: {output_dir / REPORT}", markup=False, soft_wrap=True)
+
+
+def show_check(report: CheckReport, console: Console) -> None:
+    """Print what a check found.
+
+    report (CheckReport): The report.
+    console (Console): Where to print.
+    """
+    files = report.inventory.files
+    show_counts(files, console)
+    for head in (ENTITIES, *report.inventory.heads):
+        show_labels(head, files, console)
+    show_ignored(files, console)
+    shared = [item for item in report.repeated if item.shared]
+    conflicts = [item for item in report.repeated if item.conflicts and not item.shared]
+    others = [item for item in report.repeated if not item.shared and not item.conflicts]
+    show_list("texts shared between files", shared, console)
+    show_list("texts annotated differently in one file", conflicts, console)
+    show_list("texts repeated in one file", others, console)
+    show_misaligned(report.misaligned, console)
+    show_list("problems that stop a conversion", report.problems, console, style="red")
+    if not report.has_findings:
+        console.print("✔ Nothing to correct.", style="green")
+
+
+def show_counts(files: Mapping[Path, FileInventory], console: Console) -> None:
+    """Print one line of counts per file.
+
+    files (Mapping): File to what it holds.
+    console (Console): Where to print.
+    """
+    table = _table("Corpus")
+    for name in ("documents", "characters", "entities", "docs without", "not annotated"):
+        table.add_column(name, justify="right")
+    for path, item in files.items():
+        missing = item.records - item.entities_annotated
+        counts = [item.records, item.characters, item.spans, item.without_entities, missing]
+        table.add_row(escape(path.name), *(f"{count:,}" for count in counts))
+    console.print(table)
+
+
+def show_labels(head: str, files: Mapping[Path, FileInventory], console: Console) -> None:
+    """Print how often each file uses each label of a head.
+
+    head (str): A head, or ENTITIES.
+    files (Mapping): File to what it holds.
+    console (Console): Where to print.
+    """
+    counts = [item.labels.get(head, Counter()) for item in files.values()]
+    labels = sorted({label for counter in counts for label in counter})
+    if not labels:
+        return
+    table = _table("Entities" if head == ENTITIES else f"Head {head}", "label")
+    for path in files:
+        table.add_column(escape(path.name), justify="right")
+    for label in labels:
+        table.add_row(escape(label), *(f"{counter[label]:,}" for counter in counts))
+    console.print(table)
+
+
+def show_ignored(files: Mapping[Path, FileInventory], console: Console) -> None:
+    """Print which input fields have no place in a record.
+
+    files (Mapping): File to what it holds.
+    console (Console): Where to print.
+    """
+    ignored = [
+        f"{path}: '{name}' in {count} records"
+        for path, item in files.items()
+        for name, count in item.ignored.items()
+    ]
+    show_list("fields that were not read", ignored, console)
 
 
 def show_misaligned(misaligned: Sequence[Misaligned], console: Console) -> None:
@@ -46,21 +114,36 @@ def show_misaligned(misaligned: Sequence[Misaligned], console: Console) -> None:
     misaligned (Sequence[Misaligned]): The spans.
     console (Console): Where to print.
     """
-    if not misaligned:
-        return
-    console.print(
-        f"{len(misaligned)} entities do not fit the tokens; their tokens are marked as "
-        "missing, so that they teach nothing wrong:",
-        style="yellow",
+    show_list(
+        "entities that do not fit the tokens (conversion marks their tokens as missing)",
+        misaligned,
+        console,
     )
-    for item in misaligned[:SHOWN]:
-        console.print(f"  {item}", markup=False, highlight=False)
-    if len(misaligned) > SHOWN:
-        console.print(f"  … and {len(misaligned) - SHOWN} more, in the report")
     inclusive = sum(item.reason == INCLUSIVE for item in misaligned)
     if 2 * inclusive > len(misaligned):
         console.print(
-            f"{inclusive} of {len(misaligned)} would fit with end + 1: the offsets look "
-            "end-inclusive; add 1 to every end.",
+            f"{inclusive} of {len(misaligned)} would fit with end + 1: the ends look inclusive; "
+            "add 1 to every end.",
             style="yellow",
         )
+
+
+def show_list(title: str, items: Sequence[object], console: Console, style: str = "yellow") -> None:
+    """Print the number of findings and the first of them.
+
+    title (str): What they are.
+    items (Sequence): The findings; nothing is printed if there are none.
+    console (Console): Where to print.
+    style (str): Colour of the title.
+    """
+    if not items:
+        return
+    console.print(f"{len(items)} {title}:", style=style)
+    for item in items[:SHOWN]:
+        console.print(f"  {item}", markup=False, highlight=False, soft_wrap=True)
+    if len(items) > SHOWN:
+        console.print(f"  … and {len(items) - SHOWN} more")
+
+
+def _table(title: str, first: str = "file") -> Table:
+    return Table(first, title=escape(title), title_justify="left")

@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from pathlib import Path
 
+from rich.progress import track
+
 from .formats import read_records
 from .inventory import Inventory
 from .record import HeadValue, Problem, Record, SpanTuple, head_values
 
 
-def read_valid(path: Path, inventory: Inventory) -> Iterator[Record | Problem]:
+def read_valid(
+    path: Path, inventory: Inventory, progress: bool = False
+) -> Iterator[Record | Problem]:
     """Stream one file, with the problems that its records have.
 
     path (Path): The file.
     inventory (Inventory): The whole corpus; it knows which heads are exclusive.
+    progress (bool): Whether to show a progress bar.
     YIELDS (Record | Problem): Valid records, and one or more problems for each other one.
     """
     lines: dict[str, int] = {}
-    for item in read_records(path):
+    total = inventory.files[path].records
+    for item in track(read_records(path), path.name, total, disable=not progress, transient=True):
         if isinstance(item, Problem):
             yield item
             continue
@@ -26,7 +32,7 @@ def read_valid(path: Path, inventory: Inventory) -> Iterator[Record | Problem]:
         first = lines.setdefault(str(item.id), item.line)
         if first != item.line:
             facts.append(f"the id is already used at line {first}")
-        yield from (Problem(fact, path, item.line, item.id) for fact in facts)
+        yield from (item.problem(fact) for fact in facts)
         if not facts:
             yield item
 
