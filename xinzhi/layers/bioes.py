@@ -1,6 +1,7 @@
 """The BIOES tag scheme as arrays: tag numbers, legal transitions, spans to tags and back.
 
-With L labels there are 4 L + 1 tags: O is 0, then L tags each of B, I, E and S, in label order. Number 4 L + 1 stands for the boundary before the first and after the last token.
+With L labels there are 4 L + 1 tags: O is 0, then L tags each of B, I, E and S, in label order.
+Number 4 L + 1 stands for the boundary before the first and after the last token.
 """
 
 from __future__ import annotations

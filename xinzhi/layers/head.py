@@ -7,7 +7,7 @@ too, so that a component computes its loss with autograd and hands over the resu
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ def initialize_head(model: Model, docs: list[Doc], n_out: int) -> None:
     """
     tok2vec = model.get_ref("tok2vec")
     tok2vec.initialize(X=docs)
-    model.shims[0].create(n_in=_width(tok2vec, docs), n_out=n_out)
+    shim_of(model).create(n_in=_width(tok2vec, docs), n_out=n_out)
 
 
 def _width(tok2vec: Model, docs: list[Doc]) -> int:
@@ -70,9 +70,14 @@ def _width(tok2vec: Model, docs: list[Doc]) -> int:
     return tok2vec.predict(docs[:1])[0].shape[1]
 
 
+def shim_of(model: Model) -> SafetensorsShim:
+    """RETURNS (SafetensorsShim): What holds the module."""
+    return cast(SafetensorsShim, model.shims[0])
+
+
 def n_out(model: Model) -> int | None:
     """RETURNS (int): The `n_out` that the module was built with; None before initialisation."""
-    return model.shims[0].cfg.get("n_out")
+    return shim_of(model).cfg.get("n_out")
 
 
 def forward(
@@ -83,7 +88,7 @@ def forward(
     RETURNS (tuple): The module's outputs, and a callback that takes a gradient for each output that
         has one (the others are ignored).
     """
-    shim = model.shims[0]
+    shim = shim_of(model)
     device = next(shim.module.parameters()).device
     vectors, backprop_tok2vec = model.get_ref("tok2vec")(docs, is_train)
     lengths = np.array([len(rows) for rows in vectors], dtype=np.int64)
@@ -118,8 +123,8 @@ def forward(
 def pass_no_gradient(model: Model, docs: list[Doc]) -> None:
     """Answer a listener with a zero gradient and leave the head alone.
 
-    A shared encoder is updated when its last listener answers: it must do so even if the batch holds
-    nothing for this head.
+    A shared encoder is updated when its last listener answers: it must do so even if the batch
+    holds nothing for this head.
     """
     tok2vec = model.get_ref("tok2vec")
     vectors, backprop = tok2vec.begin_update(docs)

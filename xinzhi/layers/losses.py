@@ -120,6 +120,6 @@ def regression_loss(
     if kind == "ranking":
         columns = zip(predicted.T, target.T, annotated.T, strict=True)
         return torch.stack([pairwise_ranking_loss(*column) for column in columns]).mean()
-    loss = {"mse": functional.mse_loss, "huber": functional.huber_loss}[kind]
+    loss = functional.huber_loss if kind == "huber" else functional.mse_loss
     per_cell = loss(predicted, target, reduction="none")
     return (per_cell * annotated).sum() / annotated.sum().clamp(min=1)

@@ -63,7 +63,7 @@ class SafetensorsShim(PyTorchShim):
         self.cfg = sizes
         self._model = self.build(**sizes).to(get_torch_default_device())
 
-    def resize(self, carry_over: Callable[[torch.nn.Module, torch.nn.Module], None], **sizes: int):
+    def resize(self, carry_over: Callable[[Any, Any], None], **sizes: int) -> None:
         """Build the module anew with other sizes, keeping trained weights.
 
         carry_over (Callable): Called with the old and the new module; copies what both share.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -45,7 +46,9 @@ def TokenTagger_v1(
         dropout=dropout,
         learn_transitions=decoder == "crf",
     )
-    return torch_head("xinzhi_token_tagger", tok2vec, build)
+    model = torch_head("xinzhi_token_tagger", tok2vec, build)
+    model.attrs["decoder"] = decoder
+    return model
 
 
 class WindowLayer(torch.nn.Module):
@@ -69,6 +72,8 @@ class WindowLayer(torch.nn.Module):
 class TagScorer(torch.nn.Module):
     """Token vectors to tag scores; `n_out` is the number of labels."""
 
+    illegal: torch.Tensor
+
     def __init__(
         self,
         n_in: int,
@@ -81,9 +86,7 @@ class TagScorer(torch.nn.Module):
     ) -> None:
         super().__init__()
         widths = [n_in] + [hidden_width] * depth
-        self.hidden = torch.nn.ModuleList(
-            WindowLayer(a, b, dropout) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.hidden = torch.nn.ModuleList(WindowLayer(a, b, dropout) for a, b in pairwise(widths))
         self.dropout = torch.nn.Dropout(dropout)
         self.output = torch.nn.Linear(widths[-1], bioes.n_tags(n_out))
         transitions = torch.zeros(bioes.n_tags(n_out) + 1, bioes.n_tags(n_out) + 1)

@@ -1,0 +1,85 @@
+"""From tag scores to entities with probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from . import bioes, crf
+from .packed import pack
+
+
+@dataclass(frozen=True)
+class Entities:
+    """The entities of a batch, document by document.
+
+    doc (ndarray): Number of the document, shape (entities,).
+    spans (ndarray): First token, end and label number, shape (entities, 3).
+    probs (ndarray): Probability of each label for these boundaries, shape (entities, labels).
+    """
+
+    doc: np.ndarray
+    spans: np.ndarray
+    probs: np.ndarray
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """RETURNS (ndarray): Probability of the entity, shape (entities,)."""
+        return self.probs[np.arange(len(self.spans)), self.spans[:, 2]]
+
+    def keep(self, which: np.ndarray) -> Entities:
+        """RETURNS (Entities): Those with a true value in `which`."""
+        return Entities(self.doc[which], self.spans[which], self.probs[which])
+
+
+def no_entities(n_labels: int) -> Entities:
+    """RETURNS (Entities): None at all."""
+    return Entities(
+        np.zeros(0, dtype=np.int64), np.zeros((0, 3), dtype=np.int64), np.zeros((0, n_labels))
+    )
+
+
+def decode(
+    scores: torch.Tensor,
+    transitions: torch.Tensor,
+    lengths: np.ndarray,
+    *,
+    allowed: np.ndarray | None = None,
+    temperature: float = 1.0,
+) -> Entities:
+    """Find the best legal tag sequence of each document and the probability of its entities.
+
+    scores (Tensor): Tag scores in flat order, shape (tokens, tags).
+    transitions (Tensor): Transition scores, shape (tags + 1, tags + 1).
+    lengths (ndarray): Tokens per document.
+    allowed (ndarray): Optional booleans, shape (tokens, tags): the tags a token may have.
+    temperature (float): All scores are divided by it: above 1, confidences are lower. The entities
+        stay the same.
+    RETURNS (Entities): The entities.
+    """
+    n_labels = (scores.shape[1] - 1) // 4
+    batch = pack(lengths, scores.device)
+    packed = scores[batch.to_packed].T.contiguous() / temperature
+    transitions = transitions / temperature
+    mask = None
+    if allowed is not None:
+        mask = torch.as_tensor(allowed, device=scores.device)[batch.to_packed].T
+        packed = packed.masked_fill(~mask, crf.ILLEGAL / temperature)
+    tags = crf.viterbi(packed, transitions, batch)[batch.to_flat]
+    spans = bioes.tags_to_spans(tags.cpu().numpy(), n_labels)
+    if not len(spans):
+        return no_entities(n_labels)
+    lattice = crf.run(packed, transitions, batch, mask)
+    log_probs = crf.span_log_probs(
+        lattice,
+        crf.backward(lattice, batch),
+        batch,
+        torch.as_tensor(spans[:, 0], device=scores.device),
+        torch.as_tensor(spans[:, 1] - 1, device=scores.device),
+    )
+    ends = np.cumsum(lengths)
+    doc = np.searchsorted(ends, spans[:, 0], side="right")
+    spans[:, :2] -= (ends - lengths)[doc][:, None]
+    return Entities(doc, spans, log_probs.exp().cpu().numpy())
