@@ -12,7 +12,8 @@ from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
 from thinc.api import Optimizer, set_dropout_rate
 
-from ..layers.head import Tensors, pass_no_gradient
+from ..errors import XinzhiError
+from ..layers.head import Gradients, Tensors, pass_no_gradient
 
 logger = logging.getLogger("spacy")
 PROGRESS_EVERY = 5000
@@ -80,20 +81,20 @@ class HeadPipe(TrainablePipe):
             self.model.finish_update(sgd)
             self._has_gradient = False
 
-    def get_loss(self, examples: Iterable[Example], scores: Tensors) -> tuple[float, Tensors]:
-        """RETURNS (tuple): The loss, and its gradient by each output of the model."""
+    def get_loss(self, examples: Iterable[Example], scores: Tensors) -> tuple[float, Gradients]:
+        """RETURNS (tuple): The loss, and its gradient by each output of the model; None for an
+        output that no annotation concerns."""
         gold = self.read_gold(list(examples))
         if gold is None:
-            return 0.0, tuple(torch.zeros_like(y) for y in scores)
+            return 0.0, (None,) * len(scores)
         return self.get_loss_of(gold, scores)
 
-    def get_loss_of(self, gold: Any, outputs: Tensors) -> tuple[float, Tensors]:
+    def get_loss_of(self, gold: Any, outputs: Tensors) -> tuple[float, Gradients]:
         """As `get_loss`, from annotation that has been read already."""
         leaves = tuple(y.detach().requires_grad_() for y in outputs)
         loss = self.compute_loss(gold, leaves)
         gradients = torch.autograd.grad(loss, leaves, allow_unused=True)
-        filled = zip(leaves, gradients, strict=True)
-        return float(loss), tuple(torch.zeros_like(y) if dy is None else dy for y, dy in filled)
+        return float(loss.detach()), gradients
 
 
 def read_examples(get_examples: Callable[[], Iterable[Example]], name: str) -> Iterator[Example]:
@@ -123,3 +124,11 @@ def ensure_extension(cls: type, name: str, **settings: Any) -> None:
     """Register a custom attribute unless there is one of this name."""
     if not cls.has_extension(name):  # type: ignore[attr-defined]
         cls.set_extension(name, **settings)  # type: ignore[attr-defined]
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """RAISES (XinzhiError): If a setting is outside its range."""
+    if not low <= value <= high:
+        raise XinzhiError(
+            f"{name} = {value} is out of range.", f"Use a value from {low} to {high}."
+        )

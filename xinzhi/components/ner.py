@@ -24,7 +24,7 @@ from ..layers.losses import token_loss
 from ..layers.packed import PackedBatch, pack
 from ..layers.probability import rescale
 from ..layers.tagger import carry_over
-from .base import SAMPLE_SIZE, HeadPipe, ensure_extension, read_examples
+from .base import SAMPLE_SIZE, HeadPipe, check_range, ensure_extension, read_examples
 from .ner_gold import BEGIN_IOB, INSIDE_IOB, GoldEntities, read_gold_entities
 from .weighting import ClassWeights, check_class_weights
 from .weighting import class_weights as weigh_classes
@@ -118,8 +118,8 @@ class EntityTagger(HeadPipe):
     Every predicted entity has `span._.confidence`: the probability under the model that exactly
     this span with this label is an entity (see `layers.crf.span_log_probs`), between 0 and 1.
     Entities and blocked tokens that are set already when the component runs are kept, and not
-    overlapped. No entity begins or ends with white space. Sentence and window boundaries do not matter: an
-    entity may cross them.
+    overlapped. No entity begins or ends with white space. Sentence and window boundaries do not
+    matter: an entity may cross them.
 
     vocab (Vocab): The shared vocabulary.
     model (Model): See `xinzhi.TokenTagger.v1`.
@@ -396,14 +396,6 @@ def _blocked(doc: Doc) -> list[Span]:
     array = doc.to_array(["ENT_IOB", "ENT_TYPE"])
     tokens = np.flatnonzero((array[:, 0] == BEGIN_IOB) & (array[:, 1] == 0))
     return [doc[i : i + 1] for i in tokens.tolist()]
-
-
-def check_range(name: str, value: float, low: float, high: float) -> None:
-    """RAISES (XinzhiError): If a setting is outside its range."""
-    if not low <= value <= high:
-        raise XinzhiError(
-            f"{name} = {value} is out of range.", f"Use a value from {low} to {high}."
-        )
 
 
 def set_extensions() -> None:

@@ -45,3 +45,20 @@ def class_weights(setting: ClassWeights, labels: list[str], counts: np.ndarray) 
         weights = np.sqrt(weights)
     mean = float((weights * counts).sum() / max(counts.sum(), 1))
     return (weights / mean if mean else np.ones_like(weights)).tolist()
+
+
+def positive_weights(
+    setting: ClassWeights, labels: list[str], counts: np.ndarray, n_docs: int
+) -> list[float]:
+    """Compute the weight of a positive case of each label that is decided on its own.
+
+    setting (str): "balanced": negative cases per positive case. "auto": the square root of that. A
+        table: these weights, 1 for the others. None: all 1.
+    counts (ndarray): Positive cases of each label in the training data, shape (labels,).
+    n_docs (int): Cases in all.
+    RETURNS (list): The weights.
+    """
+    if setting is None or isinstance(setting, dict):
+        return class_weights(setting, labels, counts)
+    ratio = np.maximum(n_docs - counts, 1) / np.maximum(counts, 1)
+    return (np.sqrt(ratio) if setting == "auto" else ratio).tolist()

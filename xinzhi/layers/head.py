@@ -19,6 +19,7 @@ from ..errors import XinzhiError
 from .shim import SafetensorsShim
 
 Tensors = tuple[torch.Tensor, ...]
+Gradients = tuple[torch.Tensor | None, ...]
 
 
 def torch_head(
@@ -47,7 +48,7 @@ def torch_head(
     )
 
 
-def initialize_head(model: Model, docs: list[Doc], n_out: int) -> None:
+def initialize_head(model: Model, docs: list[Doc], n_out: int | list[int]) -> None:
     """Initialise the token-to-vector layer and build the module.
 
     docs (list): A sample of documents, from which the width of the vectors is read.
@@ -75,18 +76,18 @@ def shim_of(model: Model) -> SafetensorsShim:
     return cast(SafetensorsShim, model.shims[0])
 
 
-def n_out(model: Model) -> int | None:
-    """RETURNS (int): The `n_out` that the module was built with; None before initialisation."""
+def n_out(model: Model) -> int | list[int] | None:
+    """RETURNS (int / list): The `n_out` of the module; None before initialisation."""
     return shim_of(model).cfg.get("n_out")
 
 
 def forward(
     model: Model, docs: list[Doc], is_train: bool
-) -> tuple[Tensors, Callable[[Tensors], list[Doc]]]:
+) -> tuple[Tensors, Callable[[Gradients], list[Doc]]]:
     """Run the token-to-vector layer and the module.
 
-    RETURNS (tuple): The module's outputs, and a callback that takes a gradient for each output that
-        has one (the others are ignored).
+    RETURNS (tuple): The module's outputs, and a callback that takes the gradient of each, or None
+        for outputs that shall leave their weights alone.
     """
     shim = shim_of(model)
     device = next(shim.module.parameters()).device
@@ -105,8 +106,9 @@ def forward(
     )
     outputs, backprop_shim = shim(inputs, is_train)
 
-    def backprop(gradients: Tensors) -> list[Doc]:
-        pairs = [(y, dy) for y, dy in zip(outputs, gradients, strict=True) if y.grad_fn is not None]
+    def backprop(gradients: Gradients) -> list[Doc]:
+        pairs = [(y, dy) for y, dy in zip(outputs, gradients, strict=True) if dy is not None]
+        pairs = [(y, dy) for y, dy in pairs if y.requires_grad]
         d_inputs = backprop_shim(
             ArgsKwargs(
                 args=([y for y, _ in pairs],),

@@ -69,8 +69,6 @@ def binary_loss(
     annotated: torch.Tensor,
     *,
     class_weights: torch.Tensor | None = None,
-    label_smoothing: float = 0.0,
-    focal_gamma: float = 0.0,
 ) -> torch.Tensor:
     """Binary cross-entropy of independent labels: mean over the annotated cells.
 
@@ -83,10 +81,6 @@ def binary_loss(
     weight = annotated.to(logits.dtype)
     if class_weights is not None:
         weight = weight * (1 + target * (class_weights - 1))
-    if focal_gamma:
-        weight = weight * (target - logits.sigmoid()).abs() ** focal_gamma
-    if label_smoothing:
-        target = target * (1 - label_smoothing) + label_smoothing / 2
     per_cell = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
     return (per_cell * weight).sum() / annotated.sum().clamp(min=1)
 

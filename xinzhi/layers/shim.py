@@ -55,7 +55,7 @@ class SafetensorsShim(PyTorchShim):
             )
         return self._model
 
-    def create(self, **sizes: int) -> None:
+    def create(self, **sizes: Any) -> None:
         """Build the module with fresh weights.
 
         sizes: What `build` takes; saved with the weights.
@@ -63,7 +63,7 @@ class SafetensorsShim(PyTorchShim):
         self.cfg = sizes
         self._model = self.build(**sizes).to(get_torch_default_device())
 
-    def resize(self, carry_over: Callable[[Any, Any], None], **sizes: int) -> None:
+    def resize(self, carry_over: Callable[[Any, Any], None], **sizes: Any) -> None:
         """Build the module anew with other sizes, keeping trained weights.
 
         carry_over (Callable): Called with the old and the new module; copies what both share.
