@@ -196,6 +196,7 @@ def test_bad_record_is_named_and_nothing_is_written(write_jsonl, tmp_path, bad, 
     assert f"train.jsonl:2 (record {bad['id']}): " in message
     assert fact in message
     assert "Correct these and convert again" in message
+    assert "--allow-unseen" not in message
     assert [path.name for path in (tmp_path / "out").iterdir()] == [FAILED_REPORT]
 
 

@@ -114,7 +114,8 @@ def convert(
         unseen = unseen_labels(inventory, train)
         (report.warnings if allow_unseen else report.problems).extend(unseen)
         if report.problems:
-            _refuse(report, output_dir)
+            hint = " --allow-unseen lets labels through that train does not have." if unseen else ""
+            _refuse(report, output_dir, hint)
         write_json(folder / REPORT, report.to_dict())
     (output_dir / FAILED_REPORT).unlink(missing_ok=True)
     return report
@@ -229,7 +230,7 @@ def _check_sums(item: FileReport) -> None:
         )
 
 
-def _refuse(report: ConvertReport, output_dir: Path) -> None:
+def _refuse(report: ConvertReport, output_dir: Path, hint: str) -> None:
     """Write the complete list of problems next to the outputs, and raise a short one."""
     output_dir.mkdir(exist_ok=True)
     path = output_dir / FAILED_REPORT
@@ -239,8 +240,7 @@ def _refuse(report: ConvertReport, output_dir: Path) -> None:
         lines.append(f"  … and {len(report.problems) - SHOWN} more")
     raise XinzhiError(
         "\n".join(["Nothing was converted:", *lines]),
-        f"Correct these and convert again; the complete list is in {path}. To let labels through "
-        "that train does not have: --allow-unseen.",
+        f"Correct these and convert again; the complete list is in {path}.{hint}",
     )
 
 
