@@ -26,7 +26,7 @@ def test_exit_code(tmp_path: Path, content: str, plain: int, strict: int):
 
 
 def test_json_report(tmp_path):
-    path, report = tmp_path / "train.jsonl", tmp_path / "report.json"
+    path, report = tmp_path / "train.jsonl", tmp_path / "metrics" / "report.json"
     path.write_text(BROKEN, encoding="utf8")
     result = CliRunner().invoke(app, ["check", str(path), "--json", str(report)])
     assert "outside the text of 3 characters" in result.output
@@ -36,6 +36,7 @@ def test_json_report(tmp_path):
 def test_json_report_that_cannot_be_written(tmp_path):
     path = tmp_path / "train.jsonl"
     path.write_text(CLEAN, encoding="utf8")
-    result = CliRunner().invoke(app, ["check", str(path), "--json", str(tmp_path / "no" / "x")])
+    result = CliRunner().invoke(app, ["check", str(path), "--json", str(path / "x")])
     assert result.exit_code == 1
     assert "cannot be written" in result.output
+    assert "Traceback" not in result.output

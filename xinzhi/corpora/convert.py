@@ -232,7 +232,6 @@ def _check_sums(item: FileReport) -> None:
 
 def _refuse(report: ConvertReport, output_dir: Path, hint: str) -> None:
     """Write the complete list of problems next to the outputs, and raise a short one."""
-    output_dir.mkdir(exist_ok=True)
     path = output_dir / FAILED_REPORT
     write_json(path, report.to_dict())
     lines = [f"  {problem}" for problem in report.problems[:SHOWN]]
@@ -247,17 +246,21 @@ def _refuse(report: ConvertReport, output_dir: Path, hint: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file so that it is never seen half-written.
 
-    path (Path): The file; its directory exists.
+    path (Path): The file; its directory is made if need be.
     value (Any): What to write.
     RAISES (XinzhiError): If it cannot be written.
     """
     text = json.dumps(value, ensure_ascii=False, indent=2)
     work = path.with_name(f".{path.name}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         work.write_text(text + "\n", encoding="utf8")
         work.replace(path)
     except OSError as err:
-        work.unlink(missing_ok=True)
         raise XinzhiError(
-            f"{path} cannot be written: {err.strerror}.", "Give a path in an existing directory."
+            f"{path} cannot be written: {err.strerror}.",
+            "Free some disk space or choose another path.",
         ) from err
+    finally:
+        if work.exists():
+            work.unlink()
