@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import spacy
 from packaging.requirements import Requirement
+from spacy.util import load_model_from_config
+from thinc.api import Config
 
 from xinzhi.packaging.library import Library, RegisteredName
 from xinzhi.packaging.wheel import package_pipeline
@@ -21,6 +23,68 @@ NAMES = (
     ("spacy_misc", "fakelib.Weight.v1", "fakelib.layers.weight", "weight_v1"),
     ("spacy_misc", "fakelib.Report.v1", "fakelib.training.report", "report_v1"),
 )
+
+TEXTS = [
+    "深圳建设智慧城市，服务好。",
+    "杭州地铁新线很好！",
+    "上海公交车太挤了。",
+    "Smart city 北京。",
+    "好",
+    "",
+] * 2
+ENCODER_CONFIG = """
+[paths]
+encoder = null
+
+[nlp]
+lang = "zh"
+pipeline = ["transformer", "ner", "textcat_multilabel"]
+
+[components]
+
+[components.transformer]
+factory = "transformer"
+
+[components.transformer.model]
+@architectures = "xinzhi.Encoder.v1"
+name = ${paths.encoder}
+
+[components.ner]
+factory = "ner"
+
+[components.ner.model]
+@architectures = "spacy.TransitionBasedParser.v2"
+state_type = "ner"
+extra_state_tokens = false
+hidden_width = 16
+maxout_pieces = 2
+use_upper = false
+
+[components.ner.model.tok2vec]
+@architectures = "spacy-transformers.TransformerListener.v1"
+grad_factor = 1.0
+
+[components.ner.model.tok2vec.pooling]
+@layers = "reduce_mean.v1"
+
+[components.textcat_multilabel]
+factory = "textcat_multilabel"
+
+[components.textcat_multilabel.model]
+@architectures = "spacy.TextCatReduce.v1"
+exclusive_classes = false
+use_reduce_first = false
+use_reduce_last = false
+use_reduce_max = false
+use_reduce_mean = true
+
+[components.textcat_multilabel.model.tok2vec]
+@architectures = "spacy-transformers.TransformerListener.v1"
+grad_factor = 1.0
+
+[components.textcat_multilabel.model.tok2vec.pooling]
+@layers = "reduce_mean.v1"
+"""
 
 
 def fake_library() -> Library:
@@ -80,3 +144,63 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pipeline = save_pipeline(folder)
         out = folder / "包 out"
         return package_pipeline(pipeline, out, name="demo", version="0.1.0", library=fake_library())
+
+
+def save_tiny_encoder(folder: Path) -> Path:
+    """A Hugging Face folder with a random one-layer encoder over single characters."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    torch.manual_seed(0)
+    characters = sorted(set("".join(TEXTS)) - {" "})
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *characters, *(f"##{c}" for c in characters)]
+    tokenizer = Tokenizer(models.WordPiece({p: i for i, p in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]"}
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, sep_token="[SEP]", **special)
+    fast.save_pretrained(folder)
+    config = BertConfig(
+        vocab_size=len(pieces),
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(folder)
+    (folder / "LICENSE").write_text("Tiny encoder licence", "utf8")
+    return folder
+
+
+def save_encoder_pipeline(folder: Path) -> Path:
+    """A pipeline on xinzhi.Encoder.v1 after a few steps: it predicts something."""
+    from spacy.training import Example
+
+    encoder = save_tiny_encoder(folder / "encoder")
+    config = Config().from_str(ENCODER_CONFIG, interpolate=False)
+    config["paths"]["encoder"] = str(encoder)
+    nlp = load_model_from_config(config, auto_fill=True)
+    examples = []
+    for text in TEXTS:
+        doc = nlp.make_doc(text)
+        ents = [(0, 2, "PLACE")] if len(text) > 1 else []
+        cats = {"good": float("好" in text), "bad": float("好" not in text)}
+        examples.append(Example.from_dict(doc, {"entities": ents, "cats": cats}))
+    optimizer = nlp.initialize(lambda: examples)
+    for _ in range(10):
+        nlp.update(examples, sgd=optimizer)
+    nlp.meta["name"] = "tiny"
+    nlp.to_disk(folder / "model-best")
+    return folder / "model-best"
+
+
+@pytest.fixture(scope="session")
+def encoder_pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_encoder_pipeline(tmp_path_factory.mktemp("encoder 编码器"))
+
+
+@pytest.fixture(scope="session")
+def encoder_wheel(encoder_pipeline: Path) -> Path:
+    out = encoder_pipeline.parent / "packages"
+    return package_pipeline(encoder_pipeline, out, name="tiny", version="0.1.0")

@@ -44,7 +44,11 @@ def _from_folder(folder: Path) -> dict[str, str]:
         return {"name": str(data["name"]), "licence": str(data["licence"])}
     texts = [file.read_text("utf8", "replace") for file in sorted(folder.glob("LICEN[CS]E*"))]
     if texts:
-        return {"name": folder.name, "licence": "see its text below", "text": "\n".join(texts)}
+        return {
+            "name": folder.name,
+            "licence": "see its text in ENCODER_LICENSE.txt",
+            "text": "\n".join(texts),
+        }
     return {"name": folder.name, "licence": "not stated; ask whoever made the weights"}
 
 

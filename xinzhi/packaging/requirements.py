@@ -28,22 +28,23 @@ def find_requirements(
     Bounds are the library's own where it declares them; otherwise the installed version up to
     the next breaking one. spaCy is bound to the minor version in use, as in spaCy's own packages.
     An import inside a function, or one that may fail, counts only if the library declares the
-    distribution as a dependency.
+    distribution as a dependency; what spaCy itself requires is left to spaCy.
 
     library (Library): The library the modules come from.
     modules (Iterable[str]): The vendored modules.
     config (dict[str, Any]): The pipeline's config, names not yet prefixed.
     RETURNS (list[str]): Requirement strings, sorted.
     """
-    owners = importlib.metadata.packages_distributions()
+    owners = _owners()
+    of_spacy = {Requirement(text).name for text in importlib.metadata.requires("spacy") or []}
     required: dict[str, Requirement] = {}
     found = [*_module_imports(library, modules), *_config_imports(library, config)]
     for name, optional in found:
-        for dist in owners.get(name, [])[:1]:
-            declared = library.requirement(dist)
-            if declared or not optional:
-                required[canonicalize_name(dist)] = declared or _installed_range(dist)
-        if name not in owners and not optional:
+        dist = owners.get(name, "")
+        declared = library.requirement(dist)
+        if declared or (dist and not optional and dist not in of_spacy):
+            required[canonicalize_name(dist)] = declared or _installed_range(dist)
+        elif not dist and not optional:
             raise XinzhiError(
                 f"The pipeline needs the Python module '{name}', and no installed distribution "
                 "has it, so the wheel could not ask for it.",
@@ -94,6 +95,17 @@ def _registered_in(registry: str, name: str) -> str:
             "Install the package that registers it, or move the function into the library.",
         ) from err
     return str(module).split(".")[0]
+
+
+def _owners() -> dict[str, str]:
+    """Import name -> distribution. (Python 3.10's own function misses many.)"""
+    owners: dict[str, str] = {}
+    for dist in importlib.metadata.distributions():
+        declared = (dist.read_text("top_level.txt") or "").split()
+        files = [file for file in dist.files or [] if file.suffix == ".py"]
+        found = [file.parts[0] if len(file.parts) > 1 else file.stem for file in files]
+        owners.update(dict.fromkeys(declared or found, dist.metadata["Name"]))
+    return owners
 
 
 def _segmenters(config: dict[str, Any]) -> list[str]:

@@ -40,7 +40,7 @@ def forbid_unpickling() -> None:
     """Make the usual ways to unpickle raise while the pipeline loads; data-only pickles too."""
     import pickle
 
-    modules = [(pickle, ("load", "loads", "Unpickler"))]
+    modules: list[tuple[Any, tuple[str, ...]]] = [(pickle, ("load", "loads", "Unpickler"))]
     if util.find_spec("torch"):
         import torch
 
@@ -53,7 +53,7 @@ def forbid_unpickling() -> None:
 def _guarded(name: str, original: Any) -> Any:
     if isinstance(original, type):
 
-        class Guarded(original):  # type: ignore[misc]
+        class Guarded(original):
             def __init__(self, *args: Any, **kwargs: Any) -> None:
                 _refuse_while_loading(name)
                 super().__init__(*args, **kwargs)

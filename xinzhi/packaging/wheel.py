@@ -20,7 +20,7 @@ from spacy.cli.package import generate_readme
 
 from ..errors import XinzhiError
 from .encoder_licence import find_encoders, licence_notice
-from .library import Library, RegisteredName, installed_library
+from .library import LICENSE_FILES, Library, RegisteredName, installed_library
 from .names import config_names, prefixed
 from .pipeline import Pipeline, copy_data, read_pipeline
 from .provenance import data_fingerprint, git_revision, training_versions
@@ -28,6 +28,7 @@ from .requirements import find_requirements, spacy_range
 from .vendor import copy_modules, runtime_modules, vendored_names
 
 TEMPLATES = Path(__file__).parent / "templates"
+ENCODER_NOTICE = "ENCODER_LICENSE.txt"
 EPOCH = "315532800"  # 1980-01-01, the first day a zip file can hold: the same wheel every time
 
 
@@ -93,9 +94,8 @@ def write_project(project: Path, pipeline: Pipeline, contents: Contents) -> None
     copy_modules(library, contents.modules, package / f"_{library.package}", contents.names)
     srsly.write_json(package / "meta.json", pipeline.meta)
     (package / "__init__.py").write_text(_init_py(pipeline, contents), "utf8")
-    readme = generate_readme(pipeline.meta)
-    (project / "README.md").write_text(readme, "utf8")
-    _write_licences(project / "licenses", contents)
+    (project / "README.md").write_text(_readme(pipeline), "utf8")
+    _write_licences(project, contents)
     (project / "pyproject.toml").write_text(_pyproject(project, pipeline, contents), "utf8")
 
 
@@ -172,12 +172,16 @@ def _import_line(module: str, alias: str) -> str:
     return f"from {parent} import {name} as {alias}"
 
 
-def _write_licences(folder: Path, contents: Contents) -> None:
-    folder.mkdir(parents=True)
+def _readme(pipeline: Pipeline) -> str:
+    usage = f'import spacy\n\nnlp = spacy.load("{pipeline.package}")\ndoc = nlp("…")'
+    return f"# {pipeline.package}\n\n```python\n{usage}\n```\n\n{generate_readme(pipeline.meta)}\n"
+
+
+def _write_licences(project: Path, contents: Contents) -> None:
     for path in contents.library.licenses:
-        shutil.copyfile(path, folder / path.name)
+        shutil.copyfile(path, project / path.name)
     if contents.encoders:
-        (folder / "ENCODER.txt").write_text(licence_notice(contents.encoders), "utf8")
+        (project / ENCODER_NOTICE).write_text(licence_notice(contents.encoders), "utf8")
 
 
 def _pyproject(project: Path, pipeline: Pipeline, contents: Contents) -> str:
@@ -196,6 +200,7 @@ def _pyproject(project: Path, pipeline: Pipeline, contents: Contents) -> str:
         authors=_authors_line(meta),
         entry_points=_entry_points(pipeline, contents),
         packages=_toml(packages),
+        license_files=_toml([*LICENSE_FILES, ENCODER_NOTICE]),
         data_glob=_toml(f"{pipeline.versioned}/**/*"),
     )
 

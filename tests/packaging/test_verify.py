@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+
+from xinzhi.errors import XinzhiError
+from xinzhi.packaging.verify import SAMPLES, read_texts, verify_wheel
+
+
+def test_read_texts(tmp_path: Path) -> None:
+    lines = tmp_path / "texts.txt"
+    lines.write_text("一\n\nzwei\n三\n", "utf8")
+    assert read_texts(lines, None, 2) == ["一", "zwei"]
+    nlp = spacy.blank("zh")
+    DocBin(docs=[nlp("智慧"), nlp("城市")]).to_disk(tmp_path / "dev.spacy")
+    assert read_texts(None, tmp_path / "dev.spacy", 20) == ["智慧", "城市"]
+    assert read_texts(None, None, 20) == SAMPLES
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\xfa"])
+def test_texts_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "texts.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(XinzhiError, match=r"texts\.txt"):
+        read_texts(path, None, 20)
+    with pytest.raises(XinzhiError, match=r"texts\.txt"):
+        read_texts(None, path, 20)
+
+
+@pytest.mark.parametrize("name", ["missing-0.1.0-py3-none-any.whl", "a.txt"])
+def test_no_wheel(tmp_path: Path, name: str) -> None:
+    if name == "a.txt":
+        (tmp_path / name).write_text("x")
+    with pytest.raises(XinzhiError, match="wheel"):
+        verify_wheel(tmp_path / name, SAMPLES)
+
+
+def test_offline_with_another_interpreter(wheel: Path) -> None:
+    with pytest.raises(XinzhiError, match="--offline"):
+        verify_wheel(wheel, SAMPLES, offline=True, python="other-python")
+
+
+def test_a_pipeline_that_is_none(wheel: Path, tmp_path: Path) -> None:
+    with pytest.raises(XinzhiError, match=r"no meta\.json"):
+        verify_wheel(wheel, SAMPLES, pipeline=tmp_path, offline=True)
+
+
+@pytest.mark.slow
+def test_a_wheel_equals_its_pipeline(encoder_wheel: Path, encoder_pipeline: Path) -> None:
+    report = verify_wheel(encoder_wheel, SAMPLES, pipeline=encoder_pipeline, offline=True)
+    assert report["compared_with_training"]
+    assert report["documents"] == len(SAMPLES)
+    assert report["largest_score_difference"] <= 1e-4
+    assert report["installed_bytes"] > report["wheel_bytes"] > 10_000
+    assert json.loads(json.dumps(report)) == report
+
+
+@pytest.mark.slow
+def test_a_wheel_of_another_pipeline_is_found_out(
+    encoder_wheel: Path, encoder_pipeline: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(encoder_pipeline, other)
+    nlp = spacy.load(other)
+    weights = nlp.get_pipe("textcat_multilabel").model.get_ref("output_layer")  # type: ignore[attr-defined]
+    weights.set_param("b", weights.get_param("b") + 1.0)
+    nlp.to_disk(other)
+    with pytest.raises(XinzhiError, match=r"Document \[0\]\.cats\.\w+: expected 0\.\d+, found"):
+        verify_wheel(encoder_wheel, SAMPLES, pipeline=other, offline=True)
