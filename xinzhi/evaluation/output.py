@@ -10,6 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ..errors import XinzhiError
+
 COLUMNS = ("precision", "recall", "f1", "support")
 
 
@@ -18,12 +20,20 @@ def write_scores(scores: Mapping[str, Any], path: Path) -> None:
 
     scores (Mapping): What `evaluate` returns.
     path (Path): The file; its folder is made if need be.
+    RAISES (XinzhiError): It cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    work = path.with_name(f".{path.name}.tmp")
     text = json.dumps(scores, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
-    work.write_text(text + "\n", encoding="utf8")
-    work.replace(path)
+    work = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        work.write_text(text + "\n", encoding="utf8")
+        work.replace(path)
+    except OSError as err:
+        if work.is_file():
+            work.unlink()
+        raise XinzhiError(
+            f"{path} cannot be written: {err.strerror}.", "Name another file with --output."
+        ) from err
 
 
 def print_scores(scores: Mapping[str, Any], console: Console | None = None) -> None:

@@ -109,7 +109,7 @@ def _short(err: ConfigValidationError) -> str:
         + (f", not {error['input']!r}" if "input" in error else "")
         for error in err.errors or []
     ]
-    title = " ".join((err.title or "", err.desc or "")).strip()
+    title = " ".join(f"{err.title or ''} {err.desc or ''}".split())
     return "; ".join([title, *lines]) if title else "; ".join(lines)
 
 

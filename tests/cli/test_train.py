@@ -1,0 +1,40 @@
+"""The wrapper: spaCy's options, one message for an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from xinzhi.cli import app
+
+from ..training.conftest import folder
+
+__all__ = ["folder"]
+
+
+def run(*args: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["train", *args])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.exit_code, result.output
+
+
+def test_overrides_and_last_line(folder: Path) -> None:
+    code, output = run("train.cfg", "-o", "out", "--gpu-id", "-1", "--training.max_steps", "4")
+    assert code == 0
+    last = output.strip().splitlines()[-1]
+    assert last.startswith(f"✔ {Path('out/model-best')}: score 1.0000 (cats_score 1.0000), 0 min")
+
+
+def test_errors_are_one_message(folder: Path) -> None:
+    code, output = run("none.cfg", "-o", "out")
+    assert code == 1
+    assert output.startswith("✘ Config file not found: none.cfg\n  ")
+    assert output.count("\n") == 2
+
+
+def test_unknown_option(folder: Path) -> None:
+    code, output = run("train.cfg", "-o", "out", "--nope", "1")
+    assert code == 1
+    assert "--nope" in output
+    assert "--training.max_steps 100" in output
