@@ -23,6 +23,7 @@ from .packed import PackedBatch
 ILLEGAL = -1e4  # a transition score whose exponential is zero in double precision
 MAX_GAP = 300.0
 TINY = 1e-300
+NORMALISE_EVERY = 16  # steps of viterbi, to keep single precision
 
 
 @dataclass(frozen=True)
@@ -155,14 +156,19 @@ def viterbi(scores: torch.Tensor, transitions: torch.Tensor, batch: PackedBatch)
         if t:
             previous = (previous[:, : score.shape[-1]].unsqueeze(1) + inner).amax(0)
         previous = previous + score
-        previous = previous - previous.amax(0)
+        if t % NORMALISE_EVERY == 0:
+            previous = previous - previous.amax(0)
         best.append(previous)
     boundary = torch.full((batch.n_docs,), scores.shape[0], device=scores.device)
     into = transitions[:-1].T.contiguous()
-    tags = [boundary[:0]]
+    following = boundary[:0]
+    tags = [following]
     for score in reversed(best):
-        following = torch.cat([tags[-1], boundary[: score.shape[-1] - len(tags[-1])]])
-        tags.append((score.T + into[following]).argmax(1))
+        new = score.shape[-1] - len(following)
+        if new:
+            following = torch.cat([following, boundary[:new]])
+        following = into.index_select(0, following).add_(score.T).argmax(1)
+        tags.append(following)
     return torch.cat(tags[::-1])
 
 
