@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
+
+from .util import make_tiny_encoder
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -17,3 +22,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for item in items:
                 if name in item.keywords:
                     item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A function (kind="unigram", seed=0) -> folder of a tiny random encoder, made once."""
+    made: dict[tuple[str, int], Path] = {}
+
+    def make(kind: str = "unigram", seed: int = 0) -> Path:
+        if (kind, seed) not in made:
+            folder = tmp_path_factory.mktemp("encoder") / f"{kind}-{seed}"
+            made[kind, seed] = make_tiny_encoder(folder, kind, seed=seed)
+        return made[kind, seed]
+
+    return make

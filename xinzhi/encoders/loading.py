@@ -44,6 +44,8 @@ def load_encoder(name: str) -> LoadedEncoder:
     source = resolve(name)
     try:
         config = AutoConfig.from_pretrained(source)
+        if hasattr(config, "attention_probs_dropout_prob"):
+            config.attention_probs_dropout_prob = 0.0  # torch has no fused attention with it on CPU
         tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
         transformer = AutoModel.from_pretrained(source, config=config, **_without_pooler(config))
     except (OSError, ValueError) as err:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 HAN_MODES = ("isolate", "rank", "merge")
 SMALLEST_WINDOW = 8
+SAMPLE = 128
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class EncoderSettings:
     trim: bool
     trim_corpus: str | None
     trim_reserve: int
+    standardise: bool
 
     def __post_init__(self) -> None:
         _check("han", self.han, self.han in HAN_MODES, f"one of {', '.join(HAN_MODES)}")
@@ -89,6 +91,7 @@ def Encoder_v1(
     trim: bool = True,
     trim_corpus: str | None = None,
     trim_reserve: int = 2000,
+    standardise: bool = True,
     train_precision: str = "auto",
     predict_precision: str = "fp32",
     lr_scale: float = 1.0,
@@ -110,6 +113,8 @@ def Encoder_v1(
         pieces.
     trim_corpus (str | None): A .spacy file or a folder of them.
     trim_reserve (int): Further pieces of ASCII and Han characters to keep, 0 or more.
+    standardise (bool): Shift and scale every feature to mean 0 and variance 1 over a sample of
+        `trim_corpus` at `initialize`, so that fresh heads learn fast and do not damage the encoder.
     train_precision (str): "auto" (bf16 where the hardware has it), "fp32", "bf16", or "fp16" (GPU
         only, with gradient scaling; fp32 on a CPU).
     predict_precision (str): As `train_precision`, for prediction.
@@ -119,7 +124,7 @@ def Encoder_v1(
     RAISES (XinzhiError): For a setting outside its range.
     """
     settings = EncoderSettings(
-        name, han, window, overlap, group_pieces, trim, trim_corpus, trim_reserve
+        name, han, window, overlap, group_pieces, trim, trim_corpus, trim_reserve, standardise
     )
     _check("lr_scale", lr_scale, 0 < lr_scale <= 1, "a number above 0, at most 1")
     for precision in (train_precision, predict_precision):
@@ -159,15 +164,26 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
     shim, settings = _shim(model), model.attrs["settings"]
     if not shim.has_encoder:
         loaded = load_encoder(settings.name)
+        texts = list(_corpus_texts(settings.trim_corpus))
         if settings.han == "isolate":
             loaded.tokenizer_json = isolate_han(loaded.tokenizer_json)
         if settings.trim:
-            trim_encoder(loaded, _corpus_texts(settings.trim_corpus), settings.trim_reserve)
+            trim_encoder(loaded, texts, settings.trim_reserve)
         tokenizer = PieceTokenizer(loaded.tokenizer_json, loaded.pad_id)
         shim.set_encoder(
             loaded.transformer, tokenizer, loaded.max_pieces, rank_vectors=settings.han == "rank"
         )
+        if settings.standardise and texts:
+            standardise_output(model, texts[:: max(1, len(texts) // SAMPLE)][:SAMPLE])
     model.set_dim("nO", shim.transformer.config.hidden_size)
+
+
+def standardise_output(model: Model, texts: list[str]) -> None:
+    """Fit the shift and scale of the encoder's output to a sample of texts."""
+    vocab = Vocab()
+    docs = [Doc(vocab, words=[text]) for text in texts if text]
+    batch, _ = forward(model, docs, is_train=False)
+    _shim(model).module.standardise(xp2torch(cast(Floats2d, batch.flat)))
 
 
 def trim_encoder(loaded: LoadedEncoder, texts: Iterable[str], reserve: int) -> None:

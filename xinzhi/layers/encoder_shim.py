@@ -45,9 +45,13 @@ class TorchEncoder(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.transformer = transformer
+        self.mean: torch.Tensor
+        self.scale: torch.Tensor
         self.train_precision = train_precision
         self.predict_precision = predict_precision
         width = transformer.config.hidden_size
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
         self.ranks = torch.nn.Embedding(MAX_RANK, width) if rank_vectors else None
         if self.ranks is not None:
             torch.nn.init.zeros_(self.ranks.weight)
@@ -68,9 +72,22 @@ class TorchEncoder(torch.nn.Module):
                 for ids, mask in groups
             ]
         picked = torch.cat(states).float().index_select(0, rows)
+        picked = (picked - self.mean) * self.scale
         if self.ranks is not None:
             picked = picked + self.ranks(ranks.clamp(max=MAX_RANK - 1))
         return picked
+
+    def standardise(self, vectors: torch.Tensor) -> None:
+        """Shift and scale the output so that these vectors have mean 0 and variance 1.
+
+        Sentence encoders put most of a token's length into one direction that all tokens share
+        (on multilingual-e5-small the mean cosine of two tokens is 0.73, the standard deviation of a
+        feature 0.13). Fresh heads then learn that direction first, and push the encoder along it.
+
+        vectors (Tensor): Output of this module for a sample, shape (n, width).
+        """
+        self.mean.copy_(vectors.mean(0))
+        self.scale.copy_(1.0 / vectors.std(0).clamp(min=1e-3))
 
 
 class EncoderShim(PyTorchShim):
@@ -100,8 +117,12 @@ class EncoderShim(PyTorchShim):
         return self._tokenizer
 
     @property
+    def module(self) -> TorchEncoder:
+        return cast(TorchEncoder, self._model)
+
+    @property
     def transformer(self) -> PreTrainedModel:
-        return self._model.transformer
+        return self.module.transformer
 
     def set_encoder(
         self,
