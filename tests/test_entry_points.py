@@ -1,0 +1,148 @@
+"""Every plug-in named in pyproject.toml can be found by its name, and runs.
+
+A new group needs a check here; a new architecture whose required arguments have other names needs
+a sample argument.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.cli._util import app as spacy_app
+from spacy.language import Language
+from spacy.ml.models.tok2vec import build_hash_embed_cnn_tok2vec
+from spacy.tokens import DocBin, Span
+from spacy.training import Example
+from thinc.api import Model, reduce_mean
+from typer.testing import CliRunner
+
+from xinzhi.errors import XinzhiError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parent.parent
+Encoder = Callable[..., Path]
+
+
+def entry_points() -> list[EntryPoint]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))["project"]
+    groups = {"console_scripts": project["scripts"], **project["entry-points"]}
+    return [
+        EntryPoint(name, target, group)
+        for group, points in groups.items()
+        for name, target in points.items()
+    ]
+
+
+def examples(nlp: Language) -> Iterator[Example]:
+    for text, label in (("一网通办真好", "a"), ("AI", "b")):
+        gold = nlp.make_doc(text)
+        gold.set_ents([Span(gold, 0, 1, "X")])
+        gold.cats = {"s/a": float(label == "a"), "s/b": float(label == "b")}
+        yield Example(nlp.make_doc(text), gold)
+
+
+def check_command(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
+    from xinzhi.cli import app
+
+    assert callable(point.load())
+    result = CliRunner().invoke(app, ["--help"])
+    assert result.exit_code == 0
+    assert "evaluate" in result.output
+
+
+def check_spacy_command(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
+    point.load()()
+    result = CliRunner().invoke(spacy_app, [point.name, "--help"])
+    assert result.exit_code == 0
+    assert "evaluate" in result.output
+
+
+def check_architecture(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
+    make = spacy.registry.architectures.get(point.name)
+    samples = {
+        "name": str(encoder()),
+        "encoder": Model("encoder", lambda model, X, is_train: (X, lambda dY: dY)),
+        "pooling": reduce_mean(),
+        "tok2vec": build_hash_embed_cnn_tok2vec(
+            width=8,
+            depth=1,
+            embed_size=20,
+            window_size=1,
+            maxout_pieces=1,
+            subword_features=False,
+            pretrained_vectors=None,
+        ),
+    }
+    parameters = inspect.signature(make).parameters.values()
+    required = [p.name for p in parameters if p.default is inspect.Parameter.empty]
+    assert isinstance(make(**{name: samples[name] for name in required}), Model)
+
+
+def check_factory(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
+    nlp = spacy.blank("zh")
+    nlp.add_pipe(point.name)
+    nlp.initialize(lambda: list(examples(nlp)))
+    assert nlp("一网通办真好").text == "一网通办真好"
+    assert nlp.to_bytes()
+
+
+def check_scorer(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
+    score = spacy.registry.scorers.get(point.name)()
+    scores = score(list(examples(spacy.blank("zh"))))
+    assert isinstance(scores, dict)
+    assert scores
+
+
+def check_encoder_source(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
+    source = point.load()
+    assert source.name == point.name
+    try:
+        original = source.original()
+    except XinzhiError as err:
+        pytest.skip(f"optional package: {err.fact}")
+    assert original.is_file()
+
+
+def check_format(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
+    files = {"docbin": folder / "a.spacy", "jsonl": folder / "a.jsonl"}
+    DocBin(docs=[spacy.blank("zh")("一网通办")]).to_disk(files["docbin"])
+    files["jsonl"].write_text('{"id": 1, "text": "一网通办", "label": []}\n', encoding="utf8")
+    reader = point.load()
+    assert reader.name == point.name
+    assert [name for name, path in files.items() if reader.sniff(path)] == [point.name]
+    assert [record.text for record in reader.read(files[point.name])] == ["一网通办"]
+
+
+CHECKS = {
+    "console_scripts": check_command,
+    "spacy_cli": check_spacy_command,
+    "spacy_architectures": check_architecture,
+    "spacy_factories": check_factory,
+    "spacy_scorers": check_scorer,
+    "xinzhi_encoder_sources": check_encoder_source,
+    "xinzhi_formats": check_format,
+}
+
+
+@pytest.mark.parametrize("point", entry_points(), ids=lambda point: f"{point.group}-{point.name}")
+def test_resolves_and_runs(point: EntryPoint, tiny_encoder: Encoder, tmp_path: Path) -> None:
+    assert point.load() is not None
+    CHECKS[point.group](point, tiny_encoder, tmp_path)
+
+
+def test_the_installed_package_knows_them() -> None:
+    from importlib.metadata import distribution
+
+    installed = {(p.group, p.name, p.value) for p in distribution("xinzhi").entry_points}
+    missing = [p for p in entry_points() if (p.group, p.name, p.value) not in installed]
+    assert not missing, "pyproject.toml has changed: pip install --no-deps -e ."
