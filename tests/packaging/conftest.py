@@ -17,6 +17,8 @@ from thinc.api import Config
 from xinzhi.packaging.library import Library, RegisteredName
 from xinzhi.packaging.wheel import package_pipeline
 
+from ..util import make_tiny_encoder
+
 DATA = Path(__file__).parent.parent / "data"
 NAMES = (
     ("spacy_factories", "fakelib_finder", "fakelib.components.finder", "make_finder"),
@@ -146,38 +148,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return package_pipeline(pipeline, out, name="demo", version="0.1.0", library=fake_library())
 
 
-def save_tiny_encoder(folder: Path) -> Path:
-    """A Hugging Face folder with a random one-layer encoder over single characters."""
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
-
-    torch.manual_seed(0)
-    characters = sorted(set("".join(TEXTS)) - {" "})
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *characters, *(f"##{c}" for c in characters)]
-    tokenizer = Tokenizer(models.WordPiece({p: i for i, p in enumerate(pieces)}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]"}
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, sep_token="[SEP]", **special)
-    fast.save_pretrained(folder)
-    config = BertConfig(
-        vocab_size=len(pieces),
-        hidden_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=64,
-    )
-    BertModel(config).save_pretrained(folder)
-    (folder / "LICENSE").write_text("Tiny encoder licence", "utf8")
-    return folder
-
-
 def save_encoder_pipeline(folder: Path) -> Path:
     """A pipeline on xinzhi.Encoder.v1 after a few steps: it predicts something."""
     from spacy.training import Example
 
-    encoder = save_tiny_encoder(folder / "encoder")
+    encoder = make_tiny_encoder(folder / "encoder")
+    (encoder / "LICENSE").write_text("Tiny encoder licence", "utf8")
     config = Config().from_str(ENCODER_CONFIG, interpolate=False)
     config["paths"]["encoder"] = str(encoder)
     nlp = load_model_from_config(config, auto_fill=True)

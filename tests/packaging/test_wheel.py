@@ -90,7 +90,8 @@ def test_metrics_and_fingerprint_travel(
     pipeline_dir: Path, library: Library, tmp_path: Path
 ) -> None:
     metrics = tmp_path / "metrics.json"
-    metrics.write_text('{"ents_f": 0.61, "heads": {"topic": {"accuracy": 0.9}}}', "utf8")
+    scores = {"entities": {"f1": 0.61, "labels": {"A": {"f1": 0.2}}}, "counts": {"docs": 3}}
+    metrics.write_text(json.dumps(scores), "utf8")
     wheel = package_pipeline(
         pipeline_dir, tmp_path / "out", name="demo", metrics=metrics, corpus=[metrics],
         library=library,
@@ -98,7 +99,8 @@ def test_metrics_and_fingerprint_travel(
     with zipfile.ZipFile(wheel) as archive:
         meta = json.loads(archive.read("zh_demo/meta.json"))
         readme = archive.read(_find(archive.namelist(), "METADATA")).decode("utf8")
-    assert meta["performance"]["ents_f"] == 0.61
+    assert meta["performance"] == {"entities_f1": 0.61}
+    assert meta["fakelib"]["evaluation"] == scores
     assert list(meta["fakelib"]["data"]["files"]) == ["metrics.json"]
     assert "61.00" in readme
 

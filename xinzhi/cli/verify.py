@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,8 +48,11 @@ def verify_cli(
     """
     from rich.console import Console
 
+    from ..corpora.convert import write_json
     from ..packaging.verify import read_texts, verify_wheel
 
+    where = "with this environment's packages" if offline else "from the package index"
+    typer.echo(f"Installing {wheel.name} into a new environment, {where} …", err=True)
     report = verify_wheel(
         wheel,
         read_texts(texts, corpus, n),
@@ -60,8 +62,7 @@ def verify_cli(
         offline=offline,
     )
     if json_path:
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", "utf8")
+        write_json(json_path, report)
     Console().print(_table(report))
     typer.echo(f"✔ {report['package']} works without xinzhi and without a network.")
 

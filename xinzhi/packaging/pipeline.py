@@ -71,7 +71,7 @@ def read_pipeline(path: Path, name: str | None = None, version: str | None = Non
 
 
 def copy_data(pipeline: Pipeline, target: Path, names: dict[str, str]) -> None:
-    """Copy what loading needs: config, meta, tokenizer, vocab and one folder per component.
+    """Copy what loading needs: config, meta, tokenizer, vocab, a folder or file per component.
 
     Anything else in the folder (checkpoints, optimizer state, logs) stays behind.
 
@@ -84,12 +84,11 @@ def copy_data(pipeline: Pipeline, target: Path, names: dict[str, str]) -> None:
     rename_config(config, names)
     config.to_disk(target / "config.cfg", interpolate=False)
     srsly.write_json(target / "meta.json", pipeline.meta)
-    for name in [*ALWAYS, *pipeline.config.get("components", {})]:
-        source = pipeline.path / name
-        if source.is_dir():
-            shutil.copytree(source, target / name)
-        elif source.is_file():
-            shutil.copyfile(source, target / name)
+    wanted = {*ALWAYS, *pipeline.config.get("components", {})}
+    for source in sorted(pipeline.path.iterdir()):
+        if source.name.partition(".")[0] in wanted:  # also sentencizer.json and the like
+            copy = shutil.copytree if source.is_dir() else shutil.copyfile
+            copy(source, target / source.name)
 
 
 def _package_name(name: str, lang: str) -> str:

@@ -21,6 +21,7 @@ from spacy.cli.package import generate_readme
 from ..errors import XinzhiError
 from .encoder_licence import find_encoders, licence_notice
 from .library import LICENSE_FILES, Library, RegisteredName, installed_library
+from .metrics import flat_scores, read_metrics
 from .names import config_names, prefixed
 from .pipeline import Pipeline, copy_data, read_pipeline
 from .provenance import data_fingerprint, git_revision, training_versions
@@ -119,31 +120,19 @@ def _describe(
     meta, library = pipeline.meta, contents.library
     meta["spacy_version"] = spacy_range()
     meta["requirements"] = find_requirements(library, contents.modules, pipeline.config)
-    if metrics:
-        meta["performance"] = _read_metrics(metrics)
+    scores = read_metrics(metrics) if metrics else None
+    if scores is not None:
+        meta["performance"] = flat_scores(scores)
     corpus = list(corpus)
     meta[library.package] = {
         "version": library.version,
         "git_revision": git_revision(Path.cwd()),
         "trained_with": training_versions(),
         "data": data_fingerprint(corpus) if corpus else None,
+        "evaluation": scores,
         "encoders": [{"name": e["name"], "licence": e["licence"]} for e in contents.encoders],
         "registered_names": sorted(contents.names[item.name] for item in contents.carried),
     }
-
-
-def _read_metrics(path: Path) -> dict[str, Any]:
-    try:
-        metrics = srsly.read_json(path)
-    except ValueError as err:
-        raise XinzhiError(
-            f"{path} cannot be read as JSON: {err}", "Write it again: xinzhi evaluate"
-        ) from err
-    if not isinstance(metrics, dict):
-        raise XinzhiError(
-            f"{path} holds no table of scores.", "Give the JSON file of xinzhi evaluate."
-        )
-    return metrics
 
 
 def _init_py(pipeline: Pipeline, contents: Contents) -> str:
