@@ -12,6 +12,7 @@ COMMANDS = [
     "convert",
     "check",
     "train",
+    "calibrate",
     "evaluate",
     "package",
     "verify",

@@ -240,6 +240,7 @@ class HeadClassifier(HeadPipe):
         statistics = read_head_statistics(references(), None if declared is None else [*declared])
         heads = settle_heads(declared, statistics)
         self.cfg["heads"] = {head.name: head.to_dict() for head in heads}
+        self.cfg["calibration"] = {}
         if self.class_weights is not None:
             self.cfg["label_weights"] = {
                 head.name: self._weigh(head, statistics.get(head.name, HeadStatistics()))

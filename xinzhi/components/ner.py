@@ -18,7 +18,7 @@ from thinc.api import Config, Model
 
 from ..errors import XinzhiError
 from ..layers import bioes, crf
-from ..layers.decoding import Entities, decode, no_entities
+from ..layers.decoding import Entities, TagScores, decode, no_entities
 from ..layers.head import Tensors, initialize_head, n_out, shim_of
 from ..layers.losses import token_loss
 from ..layers.packed import PackedBatch, pack
@@ -229,6 +229,7 @@ class EntityTagger(HeadPipe):
             classes = [OUTSIDE_LABEL, *self.labels]
             tokens = np.array([counts[label] for label in classes])
             self.cfg["tag_weights"] = weigh_classes(self.class_weights, classes, tokens)
+        self.cfg["calibration"] = {}
         initialize_head(self.model, sample, len(self.labels))
 
     def read_gold(self, examples: list[Example]) -> GoldEntities | None:
@@ -287,25 +288,23 @@ class EntityTagger(HeadPipe):
         docs (Iterable): The documents.
         RETURNS (Entities): The entities at or above the threshold, with calibrated probabilities.
         """
-        docs = list(docs)
+        scores = self.predict_scores(list(docs))
+        if scores is None:
+            return no_entities(len(self.labels))
         calibration = self.cfg["calibration"]
-        entities = self.predict_uncalibrated(docs, calibration.get("temperature", 1.0))
+        entities = decode(scores, temperature=calibration.get("temperature", 1.0))
         probs = rescale(entities.probs, calibration.get("scale", 1.0), calibration.get("bias", 0.0))
         entities = Entities(entities.doc, entities.spans, probs)
         thresholds = self._thresholds()
         return entities.keep(entities.confidence >= thresholds[entities.spans[:, 2]])
 
-    def predict_uncalibrated(self, docs: list[Doc], temperature: float = 1.0) -> Entities:
-        """As `predict`, without threshold and with the plain probabilities of the model.
-
-        temperature (float): See `decode`.
-        """
+    def predict_scores(self, docs: list[Doc]) -> TagScores | None:
+        """RETURNS (TagScores): What the entities are decoded from; None without a token."""
         if not any(len(doc) for doc in docs):
-            return no_entities(len(self.labels))
+            return None
         scores, transitions = self.model.predict(docs)
         lengths = np.array([len(doc) for doc in docs], dtype=np.int64)
-        allowed = allowed_tags(docs, len(self.labels))
-        return decode(scores, transitions, lengths, allowed=allowed, temperature=temperature)
+        return TagScores(scores, transitions, lengths, allowed_tags(docs, len(self.labels)))
 
     def _thresholds(self) -> np.ndarray:
         by_label = self.cfg["calibration"].get("thresholds", {})

@@ -43,7 +43,7 @@ def evaluate(
     """
     check_corpus(corpus, "the corpus to evaluate on")
     nlp = load_pipeline(pipeline, gpu_id)
-    examples = _read_examples(nlp, Path(corpus))
+    examples = read_examples(nlp, Path(corpus))
     _check_gold(nlp, examples, corpus)
     seconds = predict(nlp, examples)
     scores_entities = any(eg.reference.has_annotation("ENT_IOB") for eg in examples)
@@ -140,7 +140,14 @@ def _entity_row(row: dict[str, float], support: int) -> dict[str, Any]:
     }
 
 
-def _read_examples(nlp: Language, corpus: Path) -> list[Example]:
+def read_examples(nlp: Language, corpus: Path) -> list[Example]:
+    """Read a corpus for scoring.
+
+    nlp (Language): The pipeline, which makes the documents to predict.
+    corpus (Path): A .spacy file, or a folder of them.
+    RETURNS (list): The examples, not predicted yet.
+    RAISES (XinzhiError): The corpus cannot be read, or is empty.
+    """
     try:
         examples = list(Corpus(corpus)(nlp))
     except (ValueError, KeyError, OSError, zlib.error) as err:

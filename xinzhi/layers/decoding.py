@@ -41,31 +41,38 @@ def no_entities(n_labels: int) -> Entities:
     )
 
 
-def decode(
-    scores: torch.Tensor,
-    transitions: torch.Tensor,
-    lengths: np.ndarray,
-    *,
-    allowed: np.ndarray | None = None,
-    temperature: float = 1.0,
-) -> Entities:
-    """Find the best legal tag sequence of each document and the probability of its entities.
+@dataclass(frozen=True)
+class TagScores:
+    """What a tagger says about a batch.
 
     scores (Tensor): Tag scores in flat order, shape (tokens, tags).
     transitions (Tensor): Transition scores, shape (tags + 1, tags + 1).
     lengths (ndarray): Tokens per document.
-    allowed (ndarray): Optional booleans, shape (tokens, tags): the tags a token may have.
+    allowed (ndarray): The tags each token may have, shape (tokens, tags); None for all.
+    """
+
+    scores: torch.Tensor
+    transitions: torch.Tensor
+    lengths: np.ndarray
+    allowed: np.ndarray | None = None
+
+
+def decode(tagged: TagScores, *, temperature: float = 1.0) -> Entities:
+    """Find the best legal tag sequence of each document and the probability of its entities.
+
+    tagged (TagScores): The batch.
     temperature (float): All scores are divided by it: above 1, confidences are lower. The entities
         stay the same.
     RETURNS (Entities): The entities.
     """
+    scores, lengths = tagged.scores, tagged.lengths
     n_labels = (scores.shape[1] - 1) // 4
     batch = pack(lengths, scores.device)
     packed = scores[batch.to_packed].T.contiguous() / temperature
-    transitions = transitions / temperature
+    transitions = tagged.transitions / temperature
     mask = None
-    if allowed is not None:
-        mask = torch.as_tensor(allowed, device=scores.device)[batch.to_packed].T
+    if tagged.allowed is not None:
+        mask = torch.as_tensor(tagged.allowed, device=scores.device)[batch.to_packed].T
         packed = packed.masked_fill(~mask, crf.ILLEGAL / temperature)
     tags = crf.viterbi(packed, transitions, batch)[batch.to_flat]
     spans = bioes.tags_to_spans(tags.cpu().numpy(), n_labels)
