@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import spacy
@@ -51,6 +53,6 @@ def test_agrees_with_the_definition(text: str, data: st.DataObject) -> None:
     tokens = [(t.idx, t.idx + len(t)) for t in doc]
     cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=12))
     edges = sorted({0, len(text), *cuts})
-    pieces = [(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = list(pairwise(edges))
     expected = [[i for i, (a, b) in enumerate(pieces) if a < e and s < b] for s, e in tokens]
     assert align(tokens, pieces, len(text)) == expected

@@ -93,9 +93,15 @@ def fetch(name: str, out: Path) -> bool:
     _check_original(source, original)
     out.parent.mkdir(parents=True, exist_ok=True)
     _check_space(source, out.parent)
-    with replaced_folder(out) as folder:
-        source.write(original, folder)
-        _write_receipt(source, folder)
+    try:
+        with replaced_folder(out) as folder:
+            source.write(original, folder)
+            _write_receipt(source, folder)
+    except OSError as err:
+        raise XinzhiError(
+            f"{out} could not be written: {err.strerror}.",
+            "Free some space, or name a folder you may write to with --out.",
+        ) from err
     return True
 
 

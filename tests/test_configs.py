@@ -1,0 +1,31 @@
+"""Every config in configs/ is current and describes a pipeline spaCy can build."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.util import load_config, load_model_from_config
+
+ROOT = Path(__file__).parents[1]
+spec = importlib.util.spec_from_file_location("build_configs", ROOT / "scripts/build_configs.py")
+assert spec is not None
+assert spec.loader is not None
+build_configs = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(build_configs)
+
+
+def test_every_config_is_generated() -> None:
+    assert {p.stem for p in (ROOT / "configs").glob("*.cfg")} == set(build_configs.PARTS)
+
+
+@pytest.mark.parametrize("name", build_configs.PARTS)
+def test_config_is_current_and_loads(name: str) -> None:
+    path = ROOT / "configs" / f"{name}.cfg"
+    assert path.read_text(encoding="utf8") == build_configs.build(name)
+    nlp = load_model_from_config(load_config(path), auto_fill=True)
+    assert nlp.lang == "zh"
+    assert nlp.pipe_names[0] == "transformer"
+    assert isinstance(nlp, spacy.Language)
