@@ -1,0 +1,109 @@
+"""The project's own scripts, on made-up metrics and folders."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SCORES: dict[str, Any] = {
+    "entities": {"precision": 0.5, "recall": 0.25, "f1": 1 / 3, "support": 4},
+    "heads": {
+        "topic": {"exclusive": True, "accuracy": 0.9, "macro": {"f1": 0.8}},
+        "sentiment": {"exclusive": True, "accuracy": 0.7, "macro": {"f1": 0.6}},
+        "other": None,
+    },
+    "speed": {"characters_per_second": 1234.5},
+    "counts": {"documents": 240},
+    "run": {
+        "pipeline": "zh_smartcity 0.1.0",
+        "date": "2026-01-31",
+        "hardware": {"device": "cpu", "machine": "x86_64", "cores": 2},
+        "versions": {"python": "3.11", "spacy": "3.8", "torch": "2", "transformers": "4"},
+    },
+}
+
+
+def script(name: str) -> dict[str, Any]:
+    return runpy.run_path(str(ROOT / "scripts" / f"{name}.py"))
+
+
+def test_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "metrics" / "mine").mkdir(parents=True)
+    (tmp_path / "metrics" / "mine" / "test.json").write_text(json.dumps(SCORES))
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages" / "zh_mine-2.0-py3-none-any.whl").write_bytes(b"0" * 3_000_000)
+    variables = {"name": "mine", "lang": "zh", "version": "2.0"}
+    script("summary")["print_summary"](tmp_path, variables, {"train": 60.4, "verify": 2})
+    output = capsys.readouterr().out
+    for text in ("0.3333", "0.9000", "0.6000", "1234", "train", "60", "62"):
+        assert text in output
+    assert output.endswith("Wheel (3 MB): packages/zh_mine-2.0-py3-none-any.whl\n")
+
+
+def test_results_table() -> None:
+    results = script("results_table")
+    row = results["row"]("smartcity", SCORES, 118.2)
+    assert row == [
+        "`smartcity.cfg`",
+        *("0.5000", "0.2500", "0.3333"),
+        *("0.9000", "0.7000"),
+        "1234",
+        "118",
+    ]
+    for name in ("README.md", "README.zh.md"):
+        readme = (ROOT / name).read_text(encoding="utf8")
+        table = results["table"](results["TEXT"][name], [row], SCORES)
+        assert "2026-01-31" in table
+        assert len({line.count("|") for line in table.splitlines()[:3]}) == 1
+        filled = results["fill"](readme, table)
+        assert table in filled
+        assert results["fill"](filled, table) == filled
+        assert len(filled.splitlines()) > 50
+
+
+def test_clean_keeps_what_was_not_made(tmp_path: Path) -> None:
+    kept = ["corpus/README.md", "packages/README.md", "assets/a/train.jsonl", "项目.yml"]
+    made = ["corpus/a/train.spacy", "packages/a.whl", "training/a/x", "project.lock"]
+    environment = [".venv/x", "a.egg-info/x"]
+    for name in kept + made + environment:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    clean = script("clean")["clean"]
+    assert clean(tmp_path) == ["corpus/a", "training", "packages/a.whl", "project.lock"]
+    assert [name for name in kept + environment if not (tmp_path / name).exists()] == []
+    assert clean(tmp_path, environment=True) == [".venv", "a.egg-info"]
+    assert [name for name in kept if not (tmp_path / name).exists()] == []
+
+
+def test_bench_without_a_trained_pipeline(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench = script("bench")["main"]
+    bench.__globals__["ROOT"] = tmp_path
+    with pytest.raises(SystemExit, match="No trained pipeline"):
+        bench(rounds=1)
+    assert "python -m spacy project run stock" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_bench_takes_turns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import spacy
+
+    bench = script("bench")["main"]
+    bench.__globals__["ROOT"] = tmp_path
+    (tmp_path / "assets" / "smartcity").mkdir(parents=True)
+    for split in ("dev", "test"):
+        path = tmp_path / "assets" / "smartcity" / f"{split}.jsonl"
+        path.write_text('{"text": "一网通办真方便"}\n' * 20, encoding="utf8")
+    for name in ("smartcity", "stock"):
+        (tmp_path / "training" / name).mkdir(parents=True)
+        spacy.blank("zh").to_disk(tmp_path / "training" / name / "model-best")
+    bench(rounds=2)
+    output = capsys.readouterr().out
+    assert "Medians of 2 rounds over 40 texts" in output
+    assert "Speed against stock: " in output
