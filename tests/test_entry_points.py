@@ -48,6 +48,7 @@ def examples(nlp: Language) -> Iterator[Example]:
         gold = nlp.make_doc(text)
         gold.set_ents([Span(gold, 0, 1, "X")])
         gold.cats = {"s/a": float(label == "a"), "s/b": float(label == "b")}
+        gold.user_data["scores"] = {"length": float(len(text))}
         yield Example(nlp.make_doc(text), gold)
 
 
@@ -103,6 +104,14 @@ def check_scorer(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
     assert scores
 
 
+def check_reader(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
+    nlp = spacy.blank("zh")
+    DocBin(docs=[nlp("一网通办")]).to_disk(folder / "a.spacy")
+    reader = spacy.registry.readers.get(point.name)
+    corpus = reader(sources={"a": {"path": str(folder / "a.spacy")}})
+    assert [eg.text for eg in corpus(nlp)] == ["一网通办"]
+
+
 def check_encoder_source(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
     source = point.load()
     assert source.name == point.name
@@ -129,6 +138,7 @@ CHECKS = {
     "spacy_architectures": check_architecture,
     "spacy_factories": check_factory,
     "spacy_scorers": check_scorer,
+    "spacy_readers": check_reader,
     "xinzhi_encoder_sources": check_encoder_source,
     "xinzhi_formats": check_format,
 }

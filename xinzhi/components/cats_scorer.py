@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from spacy.tokens import Doc
 from spacy.training import Example
 
 from .heads import group_cats
 from .metrics import mean_or_none, prf, roc_auc
+
+Row = tuple[dict[str, float], str | list[str], dict[str, float]]
 
 
 def cats_score(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
@@ -22,15 +25,15 @@ def cats_score(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
         "cats_HEAD_macro_f" and "cats_HEAD_auc" for each head; "cats_score": the mean macro-F of the
         heads. Values are None if there is nothing to score.
     """
-    pairs = [(group_cats(eg.reference.cats), eg.predicted) for eg in examples]
-    heads: dict[str, dict[str, Any]] = {}
-    for name in sorted({name for _, doc in pairs for name in doc._.decisions}):
-        rows = [
-            (gold[name], doc._.decisions[name], group_cats(doc.cats).get(name, {}))
-            for gold, doc in pairs
-            if name in gold and name in doc._.decisions
-        ]
-        heads[name] = score_head(rows)
+    rows: dict[str, list[Row]] = {}
+    for example in examples:
+        gold = group_cats(example.reference.cats)
+        predicted = group_cats(example.predicted.cats)
+        for head, decision in decisions_of(example.predicted).items():
+            rows.setdefault(head, [])
+            if head in gold:
+                rows[head].append((gold[head], decision, predicted.get(head, {})))
+    heads = {head: score_head(rows[head]) for head in sorted(rows)}
     scores: dict[str, Any] = {"cats_heads": heads}
     for name, values in heads.items():
         for key in ("acc", "macro_f", "auc"):
@@ -39,9 +42,12 @@ def cats_score(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
     return scores
 
 
-def score_head(
-    rows: list[tuple[dict[str, float], str | list[str], dict[str, float]]],
-) -> dict[str, Any]:
+def decisions_of(doc: Doc) -> dict[str, str | list[str]]:
+    """RETURNS (dict): head -> decision; empty if no `xinzhi_cats` has seen the document."""
+    return doc._.decisions if Doc.has_extension("decisions") else {}
+
+
+def score_head(rows: list[Row]) -> dict[str, Any]:
     """Score one head.
 
     rows (list): Per annotated document the gold values by label, the decision (a label, or a list

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from spacy.tokens import Doc, Span
+from spacy.tokens import Span
 from spacy.training import Example
 
+from ..components.cats_scorer import decisions_of
 from ..components.heads import group_cats
 from ..components.metrics import roc_auc
 
@@ -103,13 +104,11 @@ def head_confidence(examples: Sequence[Example]) -> dict[str, dict[str, Any]]:
     examples (Sequence): Predicted documents with gold ones.
     RETURNS (dict): Per head, see `confidence_scores`.
     """
-    has_decisions = Doc.has_extension("decisions")
     pairs: dict[str, list[tuple[float, bool]]] = {}
     for example in examples:
         gold = group_cats(example.reference.cats)
         predicted = group_cats(example.predicted.cats)
-        decisions = example.predicted._.decisions if has_decisions else {}
-        for head, decision in decisions.items():
+        for head, decision in decisions_of(example.predicted).items():
             values = gold.get(head, {})
             if not values:
                 continue
