@@ -35,8 +35,8 @@ print(time.perf_counter() - start)
 
 def read_texts() -> list[str]:
     """RETURNS (List[str]): The development and test texts."""
-    lines = [line for name in TEXTS for line in (ROOT / name).open(encoding="utf8")]
-    return [json.loads(line)["text"] for line in lines]
+    content = "".join((ROOT / name).read_text(encoding="utf8") for name in TEXTS)
+    return [json.loads(line)["text"] for line in content.split("\n") if line]
 
 
 def characters_per_second(nlp: Language, texts: list[str]) -> float:
