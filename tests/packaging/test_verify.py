@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import spacy
 from spacy.tokens import DocBin
 
 from xinzhi.errors import XinzhiError
-from xinzhi.packaging.verify import SAMPLES, read_texts, verify_wheel
+from xinzhi.packaging.verify import SAMPLES, check_result, read_texts, verify_wheel
 
 
 def test_read_texts(tmp_path: Path) -> None:
@@ -61,15 +61,29 @@ def test_a_wheel_equals_its_pipeline(encoder_wheel: Path, encoder_pipeline: Path
     assert json.loads(json.dumps(report)) == report
 
 
-@pytest.mark.slow
-def test_a_wheel_of_another_pipeline_is_found_out(
-    encoder_wheel: Path, encoder_pipeline: Path, tmp_path: Path
-) -> None:
-    other = tmp_path / "other"
-    shutil.copytree(encoder_pipeline, other)
-    nlp = spacy.load(other)
-    weights = nlp.get_pipe("textcat_multilabel").model.get_ref("output_layer")  # type: ignore[attr-defined]
-    weights.set_param("b", weights.get_param("b") + 1.0)
-    nlp.to_disk(other)
-    with pytest.raises(XinzhiError, match=r"Document \[0\]\.cats\.\w+: expected 0\.\d+, found"):
-        verify_wheel(encoder_wheel, SAMPLES, pipeline=other, offline=True)
+def predictions(score: float) -> list[dict[str, Any]]:
+    return [
+        {"text": "好", "ents": [], "cats": {"good": 0.5}},
+        {"ents": [], "cats": {"good": score}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        ({"predictions": predictions(0.5)}, None),
+        ({"predictions": predictions(0.50009)}, None),
+        ({"predictions": predictions(0.5002)}, r"Document \[1\]\.cats\.good: expected 0\.5, found"),
+        ({"two_processes": predictions(0.4)}, "otherwise in two spawned processes"),
+        ({"two_processes": predictions(0.5)[:1]}, "otherwise in two spawned processes"),
+        ({"connection_attempts": ["socket.connect x:443"]}, "network: socket.connect x:443"),
+    ],
+)
+def test_every_difference_is_an_error(result: dict[str, Any], message: str | None) -> None:
+    full = {"predictions": predictions(0.5), "connection_attempts": [], **result}
+    full.setdefault("two_processes", full["predictions"])
+    if message is None:
+        check_result("zh_a", full, predictions(0.5))
+        return
+    with pytest.raises(XinzhiError, match=message):
+        check_result("zh_a", full, predictions(0.5))

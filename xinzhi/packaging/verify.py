@@ -90,7 +90,7 @@ def verify_wheel(
             link_dependencies(new_python, Path(work) / "lent", [PACKAGE, package])
         job = {"load": package, "texts": texts, "isolated": True, "library": PACKAGE}
         result = _run_selftest([str(new_python), "-I"], job, Path(work) / "elsewhere")
-    _check_result(package, result, expected)
+    check_result(package, result, expected)
     return _report(wheel, package, result, expected, offline)
 
 
@@ -139,9 +139,16 @@ def _run_selftest(interpreter: list[str], job: dict[str, Any], folder: Path) -> 
     return {**result, "messages": done.stderr.strip()}
 
 
-def _check_result(
+def check_result(
     package: str, result: dict[str, Any], expected: list[dict[str, Any]] | None
 ) -> None:
+    """Judge what the self-test measured.
+
+    package (str): The wheel's package, for the message.
+    result (dict[str, Any]): From `selftest.measure`.
+    expected (list[dict[str, Any]] | None): The training environment's predictions.
+    RAISES (XinzhiError): On a connection attempt or any difference.
+    """
     if result["connection_attempts"]:
         raise XinzhiError(
             f"{package} tried to reach the network: {result['connection_attempts'][0]}",
