@@ -74,6 +74,8 @@ def check_architecture(point: EntryPoint, encoder: Encoder, folder: Path) -> Non
         "name": str(encoder()),
         "encoder": Model("encoder", lambda model, X, is_train: (X, lambda dY: dY)),
         "pooling": reduce_mean(),
+        "resources": ["X"],
+        "technologies": ["Y"],
         "tok2vec": build_hash_embed_cnn_tok2vec(
             width=8,
             depth=1,
