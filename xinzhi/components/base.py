@@ -38,6 +38,10 @@ class HeadPipe(TrainablePipe):
         """RETURNS (Tensor): The loss as a scalar that can be differentiated by the outputs."""
         raise NotImplementedError
 
+    def training_docs(self, examples: list[Example]) -> list[Doc]:
+        """RETURNS (list): The documents that the model is run on in training."""
+        return [example.predicted for example in examples]
+
     def update(
         self,
         examples: Iterable[Example],
@@ -58,7 +62,7 @@ class HeadPipe(TrainablePipe):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.update")
-        docs = [eg.predicted for eg in examples]
+        docs = self.training_docs(examples)
         if not any(len(doc) for doc in docs):
             return losses
         set_dropout_rate(self.model, drop)

@@ -16,7 +16,7 @@ from thinc.api import Config, Model
 
 from ..errors import XinzhiError
 from ..layers.classifier import carry_over
-from ..layers.head import Tensors, initialize_head, n_out, shim_of
+from ..layers.head import Tensors, initialize_head, n_out, predict_documents, shim_of
 from ..layers.losses import binary_loss, distribution_loss
 from ..layers.probability import sigmoid, softmax
 from .base import SAMPLE_SIZE, HeadPipe, check_range, ensure_extension, read_examples
@@ -285,36 +285,18 @@ class HeadClassifier(HeadPipe):
         RETURNS (dict): Per head the calibrated probabilities, shape (documents, labels).
         """
         calibration = self.cfg["calibration"]
-        probs = {}
-        for head, logits in zip(self.heads, self.predict_logits(list(docs)), strict=True):
+        probs: dict[str, np.ndarray] = {}
+        docs = list(docs)
+        if not docs:
+            return probs
+        for head, logits in zip(self.heads, self.predict_logits(docs), strict=True):
             scaled = logits / calibration.get(head.name, {}).get("temperature", 1.0)
             probs[head.name] = softmax(scaled) if head.exclusive else sigmoid(scaled)
         return probs
 
     def predict_logits(self, docs: list[Doc]) -> list[np.ndarray]:
         """RETURNS (list): The scores of each head before calibration, (documents, labels)."""
-        # A listener has nothing to say about a batch of empty documents: leave them out.
-        filled = [i for i, doc in enumerate(docs) if len(doc)]
-        outputs = self.model.predict([docs[i] for i in filled]) if filled else None
-        empty = self._empty_logits if len(filled) < len(docs) else None
-        logits = []
-        for i, head in enumerate(self.heads):
-            rows = np.zeros((len(docs), len(head.labels)))
-            if empty is not None:
-                rows[:] = empty[i]
-            if outputs is not None:
-                rows[filled] = outputs[i].cpu().numpy()
-            logits.append(rows)
-        return logits
-
-    @property
-    def _empty_logits(self) -> list[np.ndarray]:
-        shim = shim_of(self.model)
-        device = next(shim.module.parameters()).device
-        nothing = torch.zeros((0, shim.cfg["n_in"]), device=device)
-        with torch.no_grad():
-            outputs = shim.module.eval()(nothing, np.zeros(1, dtype=np.int64), None)
-        return [output[0].cpu().numpy() for output in outputs]
+        return [logits.astype(np.float64) for logits in predict_documents(self.model, docs)]
 
     def set_annotations(self, docs: Iterable[Doc], probs: dict[str, np.ndarray]) -> None:
         """Write `doc.cats`, `doc._.decisions` and `doc._.abstained`.
@@ -322,7 +304,7 @@ class HeadClassifier(HeadPipe):
         docs (Iterable): The documents.
         probs (dict): What `predict` returned for them.
         """
-        for head in self.heads:
+        for head in self.heads if probs else []:
             keys, rows = head.keys, probs[head.name].tolist()
             thresholds = self._thresholds(head)
             limits = self._limits(head)

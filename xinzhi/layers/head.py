@@ -27,6 +27,7 @@ def torch_head(
     tok2vec: Model[list[Doc], list[Floats2d]],
     build: Callable[..., torch.nn.Module],
     read_docs: Callable[[list[Doc]], Any] | None = None,
+    l2: float = 0.0,
 ) -> Model[list[Doc], Tensors]:
     """Put a torch module on a token-to-vector layer.
 
@@ -36,6 +37,7 @@ def torch_head(
         called with the vectors of all tokens of the batch, shape (tokens, n_in), the number of
         tokens per document and the result of `read_docs`; it returns a tuple of tensors.
     read_docs (Callable): Further input taken from the documents.
+    l2 (float): See `SafetensorsShim`.
     RETURNS (Model): The model; it gets its weights by `initialize_head` or by loading.
     """
     return Model(
@@ -43,7 +45,7 @@ def torch_head(
         forward,
         layers=[tok2vec],
         refs={"tok2vec": tok2vec},
-        shims=[SafetensorsShim(build)],
+        shims=[SafetensorsShim(build, l2=l2)],
         attrs={"read_docs": read_docs},
     )
 
@@ -95,13 +97,8 @@ def forward(
     lengths = np.array([len(rows) for rows in vectors], dtype=np.int64)
     filled = [rows for rows in vectors if len(rows)]
     flat = model.ops.xp.concatenate(filled) if filled else model.ops.alloc2f(0, shim.cfg["n_in"])
-    read_docs = model.attrs["read_docs"]
     inputs = ArgsKwargs(
-        args=(
-            xp2torch(flat, requires_grad=is_train, device=device),
-            lengths,
-            None if read_docs is None else read_docs(docs),
-        ),
+        args=(xp2torch(flat, requires_grad=is_train, device=device), lengths, _read(model, docs)),
         kwargs={},
     )
     outputs, backprop_shim = shim(inputs, is_train)
@@ -120,6 +117,41 @@ def forward(
         return backprop_tok2vec(model.ops.xp.split(d_flat, ends))
 
     return tuple(y.detach() for y in outputs), backprop
+
+
+def _read(model: Model, docs: list[Doc]) -> Any:
+    read_docs = model.attrs["read_docs"]
+    return None if read_docs is None else read_docs(docs)
+
+
+def predict_documents(model: Model, docs: list[Doc]) -> list[np.ndarray]:
+    """Run a model that has one row per document in each of its outputs.
+
+    Documents without tokens do not pass through the token-to-vector layer (a listener has nothing
+    to say about a batch of them), only through the module.
+
+    RETURNS (list): The outputs, shape (documents, …).
+    """
+    filled = [i for i, doc in enumerate(docs) if len(doc)]
+    empty = [i for i, doc in enumerate(docs) if not len(doc)]
+    if not docs:
+        return []
+    parts: list[tuple[list[int], Tensors]] = []
+    if filled:
+        parts.append((filled, model.predict([docs[i] for i in filled])))
+    if empty:
+        parts.append((empty, _predict_empty(model, [docs[i] for i in empty])))
+    rows = np.argsort(np.concatenate([part for part, _ in parts]))
+    outputs = zip(*(part for _, part in parts), strict=True)
+    return [torch.cat(tensors).cpu().numpy()[rows] for tensors in outputs]
+
+
+def _predict_empty(model: Model, docs: list[Doc]) -> Tensors:
+    shim = shim_of(model)
+    device = next(shim.module.parameters()).device
+    nothing = torch.zeros((0, shim.cfg["n_in"]), device=device)
+    lengths = np.zeros(len(docs), dtype=np.int64)
+    return shim.predict(ArgsKwargs(args=(nothing, lengths, _read(model, docs)), kwargs={}))
 
 
 def pass_no_gradient(model: Model, docs: list[Doc]) -> None:

@@ -103,17 +103,18 @@ def pairwise_ranking_loss(
 def regression_loss(
     predicted: torch.Tensor, target: torch.Tensor, annotated: torch.Tensor, *, kind: str
 ) -> torch.Tensor:
-    """Loss of real-valued outputs: mean over the annotated cells.
+    """Loss of one real-valued output: mean over the annotated rows.
 
-    predicted, target (Tensor): Values, shape (rows, outputs).
-    annotated (Tensor): Booleans, same shape.
-    kind (str): "mse", "huber" (delta 1) or "ranking".
-    RETURNS (Tensor): A scalar.
+    predicted, target (Tensor): Values, shape (rows,).
+    annotated (Tensor): Booleans, shape (rows,).
+    kind (str): "mse"; "huber" (delta 1); "ranking": `pairwise_ranking_loss` plus the mean squared
+        error, which keeps the values on the scale of the gold ones.
+    RETURNS (Tensor): A scalar; 0 if nothing is annotated.
     """
     target = torch.where(annotated, target, predicted.detach())
-    if kind == "ranking":
-        columns = zip(predicted.T, target.T, annotated.T, strict=True)
-        return torch.stack([pairwise_ranking_loss(*column) for column in columns]).mean()
     loss = functional.huber_loss if kind == "huber" else functional.mse_loss
-    per_cell = loss(predicted, target, reduction="none")
-    return (per_cell * annotated).sum() / annotated.sum().clamp(min=1)
+    per_row = loss(predicted, target, reduction="none")
+    mean = (per_row * annotated).sum() / annotated.sum().clamp(min=1)
+    if kind == "ranking":
+        return mean + pairwise_ranking_loss(predicted, target, annotated)
+    return mean

@@ -22,6 +22,7 @@ class SafetensorsShim(PyTorchShim):
     parameter without a gradient is left alone by the optimizer: no momentum, no weight decay.
 
     build (Callable): Makes the module from its sizes; must be picklable (a partial is).
+    l2 (float): Weight of an L2 penalty on the weight matrices (not on offsets), l2 / 2 * |w|².
     lr_scale (float): Factor on the optimizer's learning rate for all weights of this module.
     mixed_precision (bool): Run under autocast on a CUDA device.
     """
@@ -30,6 +31,7 @@ class SafetensorsShim(PyTorchShim):
         self,
         build: Callable[..., torch.nn.Module],
         *,
+        l2: float = 0.0,
         lr_scale: float = 1.0,
         mixed_precision: bool = False,
     ) -> None:
@@ -40,6 +42,7 @@ class SafetensorsShim(PyTorchShim):
             deserialize_model=self._deserialize,
         )
         self.build = build
+        self.l2 = l2
         self.lr_scale = lr_scale
 
     @property
@@ -78,6 +81,8 @@ class SafetensorsShim(PyTorchShim):
         for name, weight in self.module.named_parameters():
             if weight.grad is None:
                 continue
+            if self.l2 and weight.ndim > 1:
+                weight.grad += self.l2 * weight.data
             if not self._grad_scaler.found_inf:
                 value, _ = optimizer(
                     (self.id, name),
