@@ -29,7 +29,7 @@ def run(corpus: Path, han: str, steps: int, work: Path) -> dict[str, Any]:
     from spacy.tokens import DocBin
 
     overrides = {
-        "nlp.pipeline": ["transformer", "ner", "doc_cleaner"],
+        "nlp.pipeline": ["transformer", "xinzhi_ner", "doc_cleaner"],
         "paths.train": str(corpus / "train.spacy"),
         "paths.dev": str(corpus / "dev.spacy"),
         "components.transformer.model.han": han,
@@ -39,7 +39,7 @@ def run(corpus: Path, han: str, steps: int, work: Path) -> dict[str, Any]:
     }
     best = train(CONFIG, work / f"{corpus.name}-{han}", overrides=overrides)
     scores = srsly.read_json(best / "meta.json")["performance"]
-    nlp = spacy.load(best, exclude=["ner"])
+    nlp = spacy.load(best, exclude=["xinzhi_ner"])
     tokenizer = nlp.get_pipe("transformer").model.tokenizer
     dev = [doc.text for doc in DocBin().from_disk(corpus / "dev.spacy").get_docs(nlp.vocab)]
     pieces = sum(len(p.ids) for p in tokenizer.encode(dev))
