@@ -1,4 +1,4 @@
-"""The arithmetic, against hand-computed values, scikit-learn's report and seqeval."""
+"""The arithmetic, against hand-computed values and scikit-learn's report."""
 
 from __future__ import annotations
 
