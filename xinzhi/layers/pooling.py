@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from ..errors import XinzhiError
+
 POOLINGS = ("mean", "first", "attention")
 
 
@@ -45,6 +47,8 @@ class Pooling(torch.nn.Module):
 
     def __init__(self, n_in: int, kind: str) -> None:
         super().__init__()
+        if kind not in POOLINGS:
+            raise XinzhiError(f"pooling = {kind!r} is not known.", f"Use {', '.join(POOLINGS)}.")
         self.kind = kind
         self.score = torch.nn.Linear(n_in, 1) if kind == "attention" else None
 
