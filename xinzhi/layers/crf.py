@@ -3,8 +3,8 @@
 All functions take the scores of a whole batch in packed order (see packed.py) with the tags in the
 first dimension, so that one time step is one small matrix operation for all documents, vectorised
 over the documents. Sums over paths run in the probability domain, rescaled at every step (Rabiner
-1989), in double precision: exact for documents of any length. A score more than 300 below the best
-of its token counts as 300 below.
+1989), in double precision: exact for documents of any length. A score more than 80 below the best
+of its token counts as 80 below.
 
 Token scores may be emissions of a CRF, or the log-probabilities of independent token decisions with
 zero transitions: then the sums run over the *legal* tag sequences only, and decoding is constrained
@@ -21,7 +21,7 @@ from . import bioes
 from .packed import PackedBatch
 
 ILLEGAL = -1e4  # a transition score whose exponential is zero in double precision
-MAX_GAP = 300.0
+MAX_GAP = 80.0
 TINY = 1e-300
 NORMALISE_EVERY = 16  # steps of viterbi, to keep single precision
 
@@ -61,10 +61,9 @@ def run(
     RETURNS (Lattice): Differentiable in scores and transitions.
     """
     dtype = torch.float32 if scores.device.type == "mps" else torch.float64
-    scores = scores.to(dtype)
     legal = scores if allowed is None else scores.masked_fill(~allowed, -torch.inf)
     shift = legal.detach().amax(-2)
-    weights = (legal - shift.unsqueeze(-2)).clamp(min=-MAX_GAP).exp()
+    weights = (legal - shift.unsqueeze(-2)).clamp(min=-MAX_GAP).exp().to(dtype)
     if allowed is not None:
         weights = weights * allowed
     steps = transitions.to(dtype).exp()
