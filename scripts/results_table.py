@@ -25,7 +25,6 @@ TEXT = {
             "entity F1",
             "topic accuracy",
             "sentiment accuracy",
-            "characters/s",
             "MB on disk",
         ],
         "note": "{documents} test texts, {date}, {cores} {machine} cores ({device}), "
@@ -40,7 +39,6 @@ TEXT = {
             "实体 F1",
             "主题准确率",
             "情感准确率",
-            "字符/秒",
             "磁盘占用 MB",
         ],
         "note": "测试集 {documents} 条，{date}，{cores} 个 {machine} 核（{device}），"
@@ -51,11 +49,10 @@ TEXT = {
 
 
 def row(name: str, scores: Mapping[str, Any], megabytes: float) -> list[str]:
-    """RETURNS (List[str]): One line of the table: a pipeline's main scores, speed and size."""
+    """RETURNS (List[str]): One line of the table: a pipeline's main scores and size."""
     entities = [f"{scores['entities'][key]:.4f}" for key in ("precision", "recall", "f1")]
     heads = [f"{scores['heads'][head]['accuracy']:.4f}" for head in HEADS]
-    speed = f"{scores['speed']['characters_per_second']:.0f}"
-    return [f"`{name}.cfg`", *entities, *heads, speed, f"{megabytes:.0f}"]
+    return [f"`{name}.cfg`", *entities, *heads, f"{megabytes:.0f}"]
 
 
 def table(text: Mapping[str, Any], rows: Sequence[list[str]], scores: Mapping[str, Any]) -> str:
