@@ -30,7 +30,7 @@ demo: setup
 	"$(BIN)/python" scripts/demo.py
 
 test: setup
-	"$(BIN)/python" -m pytest --slow
+	"$(BIN)/python" -m pytest --slow --durations=10
 
 lint: setup
 	"$(BIN)/python" -m ruff check .
