@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,9 +23,9 @@ from ..layers.head import Tensors, initialize_head, n_out, shim_of
 from ..layers.losses import token_loss
 from ..layers.packed import PackedBatch, pack
 from ..layers.probability import rescale
-from ..layers.tagger import carry_over
+from ..layers.tagger import TagScorer, carry_over, set_prior
 from .base import SAMPLE_SIZE, HeadPipe, check_range, ensure_extension, read_examples
-from .ner_gold import BEGIN_IOB, INSIDE_IOB, GoldEntities, read_gold_entities
+from .ner_gold import BEGIN_IOB, INSIDE_IOB, GoldEntities, count_tags, read_gold_entities
 from .weighting import ClassWeights, check_class_weights
 from .weighting import class_weights as weigh_classes
 
@@ -213,12 +213,13 @@ class EntityTagger(HeadPipe):
         """
         validate_get_examples(get_examples, "EntityTagger.initialize")
         sample: list[Doc] = []
-        counts: Counter[str] = Counter()
+        counts: Counter[tuple[str, str]] = Counter()
         for example in read_examples(get_examples, self.name):
-            counts.update(token.ent_type_ or OUTSIDE_LABEL for token in example.reference)
+            count_tags(example.reference, counts)
             if len(sample) < SAMPLE_SIZE and len(example.predicted):
                 sample.append(example.predicted)
-        for label in labels if labels is not None else sorted(set(counts) - {OUTSIDE_LABEL}):
+        seen = sorted({label for _, label in counts if label})
+        for label in labels if labels is not None else seen:
             self.add_label(label)
         if not self.labels:
             raise XinzhiError(
@@ -226,11 +227,18 @@ class EntityTagger(HeadPipe):
                 "Check the training corpus, or remove the component from the pipeline.",
             )
         if self.class_weights is not None:
-            classes = [OUTSIDE_LABEL, *self.labels]
-            tokens = np.array([counts[label] for label in classes])
-            self.cfg["tag_weights"] = weigh_classes(self.class_weights, classes, tokens)
+            self.cfg["tag_weights"] = self._weigh(counts)
         self.cfg["calibration"] = {}
         initialize_head(self.model, sample, len(self.labels))
+        tags = [(prefix, label) for prefix in bioes.PREFIXES for label in self.labels]
+        frequency = np.array([counts["O", ""], *(counts[tag] for tag in tags)])
+        set_prior(cast(TagScorer, shim_of(self.model).module), frequency)
+
+    def _weigh(self, counts: Counter[tuple[str, str]]) -> list[float]:
+        """The weights of O and of each label."""
+        tokens = [sum(counts[prefix, label] for prefix in bioes.PREFIXES) for label in self.labels]
+        classes = [OUTSIDE_LABEL, *self.labels]
+        return weigh_classes(self.class_weights, classes, np.array([counts["O", ""], *tokens]))
 
     def read_gold(self, examples: list[Example]) -> GoldEntities | None:
         """RETURNS (GoldEntities): See `read_gold_entities`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,6 +81,25 @@ def gold_tags(example: Example, numbers: dict[str, int]) -> np.ndarray:
     rows = np.array(spans, dtype=np.int64).reshape(-1, 3)
     inside = bioes.spans_to_tags(len(tags), rows, len(numbers), default=bioes.MISSING)
     return np.where(inside == bioes.MISSING, tags, inside)
+
+
+def count_tags(doc: Doc, counts: Counter[tuple[str, str]]) -> None:
+    """Count the tags of a gold document.
+
+    doc (Doc): Tokens without entity annotation are left out.
+    counts (Counter): (prefix, label) -> number, ("O", "") for tokens outside entities; added to.
+    """
+    if not len(doc):
+        return
+    iob, kind = _ent_arrays(doc)
+    counts["O", ""] += int(((iob == OUTSIDE_IOB) | ((iob == BEGIN_IOB) & (kind == 0))).sum())
+    for ent in doc.ents:
+        if len(ent) == 1:
+            counts["S", ent.label_] += 1
+        else:
+            counts["B", ent.label_] += 1
+            counts["I", ent.label_] += len(ent) - 2
+            counts["E", ent.label_] += 1
 
 
 def _outside(example: Example) -> np.ndarray:
