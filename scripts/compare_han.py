@@ -34,7 +34,9 @@ def run(corpus: Path, han: str, steps: int, work: Path) -> dict[str, Any]:
         "paths.dev": str(corpus / "dev.spacy"),
         "components.transformer.model.han": han,
         "training.max_steps": steps,
-        "training.eval_frequency": steps // 3,
+        "training.eval_frequency": steps // 2,
+        "training.optimizer.learn_rate.total_steps": steps,
+        "training.optimizer.learn_rate.warmup_steps": steps // 10,
         "training.score_weights.cats_score": None,
     }
     best = train(CONFIG, work / f"{corpus.name}-{han}", overrides=overrides)
