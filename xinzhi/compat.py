@@ -1,8 +1,10 @@
-"""Every optional import, once. A missing extra is an error only when it is used."""
+"""Every optional import, once (a missing extra is an error only when used); what is installed."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 
@@ -35,3 +37,14 @@ def no_init_weights() -> AbstractContextManager[None]:
     from transformers import modeling_utils
 
     return getattr(modeling_utils, "no_init_weights", nullcontext)()
+
+
+def installed_versions(distributions: Iterable[str]) -> dict[str, str]:
+    """RETURNS (dict): Distribution -> exact version, of those that are installed."""
+    found = {}
+    for name in distributions:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

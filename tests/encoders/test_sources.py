@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from xinzhi.cli import app
 from xinzhi.encoders import sources
-from xinzhi.encoders.sources import EncoderSource, fetch, get_sources, resolve, sha256_of
+from xinzhi.encoders.sources import EncoderSource, fetch, get_sources, resolve
 from xinzhi.errors import XinzhiError
+from xinzhi.files import sha256_of
 
 
 @pytest.fixture
@@ -83,6 +84,20 @@ def test_a_folder_with_other_files_is_left_alone(source: EncoderSource, tmp_path
     with pytest.raises(XinzhiError, match="did not write"):
         fetch("mini", tmp_path / "out")
     assert (tmp_path / "out" / "thesis.txt").exists()
+
+
+def test_a_file_in_the_way(source: EncoderSource, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine", encoding="utf8")
+    with pytest.raises(XinzhiError, match="is a file"):
+        fetch("mini", tmp_path / "out")
+    with pytest.raises(XinzhiError, match="could not be written"):
+        fetch("mini", tmp_path / "out" / "below")
+
+
+def test_a_damaged_receipt_is_written_again(source: EncoderSource, tmp_path: Path) -> None:
+    fetch("mini", tmp_path / "out")
+    (tmp_path / "out" / sources.RECEIPT).write_text("{", encoding="utf8")
+    assert fetch("mini", tmp_path / "out") is True
 
 
 def test_resolve(source: EncoderSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,8 @@ from xinzhi.encoders.vocabulary import isolate_han, trim_vocabulary
 from xinzhi.layers.encoder import trim_encoder
 
 HARD = [
-    "智慧城市", "鲁石化a19.11", "ＡＢＣ１２３", "👨‍👩‍👧", "㎏", "１.72万亿欧元", "臺/檯/颱", "智\u200b慧",
-    "", " ", "\r\n", "e\u0301", "unseenword zzzq", "\ufffd", "a" * 300,
+    "智慧城市", "鲁石化a19.11", "ＡＢＣ１２３", "👨‍👩‍👧", "㎏", "１.72万亿欧元", "臺/檯/颱",
+    "智\u200b慧", "", " ", "\r\n", "e\u0301", "unseenword zzzq", "\ufffd", "a" * 300,
 ]  # fmt: skip
 
 
@@ -122,3 +122,15 @@ def test_reserve_keeps_the_first_reachable_pieces(tiny_encoder: Callable[..., Pa
 def test_lone_surrogates_keep_their_place(loaded: LoadedEncoder) -> None:
     pieces = PieceTokenizer(loaded.tokenizer_json, loaded.pad_id).encode(["智\ud83d慧"])[0]
     assert pieces.ends.max() == 3
+
+
+def test_the_unknown_piece_is_kept_without_being_a_special_token() -> None:
+    vocabulary = [["<pad>", 0.0], ["a", -1.0], ["<unk>", 0.0], ["abc", -2.0]]
+    spec = {
+        "model": {"type": "Unigram", "unk_id": 2, "vocab": vocabulary, "byte_fallback": False},
+        "pre_tokenizer": None,
+        "added_tokens": [],
+    }
+    trimmed = trim_vocabulary(json.dumps(spec), needed=[], reserve=0, pad_id=0)
+    assert trimmed.kept == [0, 1, 2]
+    assert json.loads(trimmed.tokenizer_json)["model"]["unk_id"] == 2

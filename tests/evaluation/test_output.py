@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
-from pathlib import Path
 
-import pytest
 from rich.console import Console
 from spacy.language import Language
 
-from xinzhi.errors import XinzhiError
 from xinzhi.evaluation.evaluate import evaluate
-from xinzhi.evaluation.output import print_scores, write_scores
+from xinzhi.evaluation.output import print_scores
 
 from .conftest import MakeDoc, SaveCorpus
 
@@ -32,23 +28,3 @@ def test_tables(ruler: Language, make_doc: MakeDoc, save_corpus: SaveCorpus) -> 
     assert "Head aspect: not scored" in text
     assert "weighted without O" in text
     assert "1 documents, 10 characters" in text
-
-
-def test_json_is_sorted_and_complete(tmp_path: Path) -> None:
-    path = tmp_path / "新 folder" / "test.json"
-    write_scores({"b": 1 / 3, "a": {"标签": None}}, path)
-    text = path.read_text(encoding="utf8")
-    assert json.loads(text) == {"a": {"标签": None}, "b": 1 / 3}
-    assert text.index('"a"') < text.index('"b"')
-    assert "标签" in text
-    assert [file.name for file in path.parent.iterdir()] == ["test.json"]
-
-
-def test_json_cannot_be_written(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(XinzhiError, match="cannot be written"):
-        write_scores({}, tmp_path / "file" / "test.json")
-    (tmp_path / "folder.json").mkdir()
-    with pytest.raises(XinzhiError, match="cannot be written"):
-        write_scores({}, tmp_path / "folder.json")
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "folder.json"]

@@ -18,7 +18,7 @@ from spacy.training import Example
 
 from tests.util import KINDS, TEXTS, WIDTH
 from xinzhi.errors import XinzhiError
-from xinzhi.layers.encoder import HAN_MODES
+from xinzhi.layers.encoder import HAN_MODES, encode_by_doc
 from xinzhi.layers.encoder_shim import read_metadata
 
 MakeEncoder = Callable[..., Path]
@@ -207,7 +207,7 @@ def test_trim_corpus(tiny_encoder: MakeEncoder, tmp_path: Path) -> None:
         ({"group_pieces": 1}, "group_pieces = 1"),
         ({"trim_reserve": -1}, "trim_reserve = -1"),
         ({"lr_scale": 0.0}, "lr_scale = 0.0"),
-        ({"train_precision": "fp8"}, "fp8"),
+        ({"train_precision": "fp8"}, "train_precision = 'fp8'"),
     ],
 )
 def test_invalid_settings_are_named(
@@ -314,3 +314,9 @@ def test_standardised_output(tiny_encoder: MakeEncoder, tmp_path: Path) -> None:
     nlp.to_disk(tmp_path / "model")
     loaded = spacy.load(tmp_path / "model")
     np.testing.assert_array_equal(vectors(loaded(TEXTS[0])), vectors(nlp(TEXTS[0])))
+
+
+def test_a_batch_of_empty_documents_alone(initialized: Language) -> None:
+    model = encode_by_doc(initialized.get_pipe("transformer").model)
+    (data,) = model.predict([Doc(initialized.vocab)])
+    assert data.tensors == []

@@ -35,6 +35,7 @@ def test_prefixed_maps_every_registered_name(library: Library) -> None:
         ('x = "other.lib.Encoder.v1"', 'x = "other.lib.Encoder.v1"'),
         ('x = "mylib_ner"', 'x = "mylib_ner"'),
         ('x = "lib_nerves"', 'x = "lib_nerves"'),
+        ('a = "\u2028\x0c"; x = "lib_ner"\n', 'a = "\u2028\x0c"; x = "m_lib_ner"\n'),
         ('s = """\n[lib_ner.model]\n@a = "lib.Encoder.v1"\n"""', None),
         ('f = f"lib.Encoder.v1: {lib_ner} 不对"', 'f = f"m_lib.Encoder.v1: {lib_ner} 不对"'),
         (

@@ -57,18 +57,15 @@ def test_encoder_licences(tmp_path: Path) -> None:
         (tmp_path / name / "config.json").write_text("{}")
     (tmp_path / "fetched" / RECEIPT).write_text('{"name": "tiny", "licence": "MIT (me)"}')
     (tmp_path / "hub" / "LICENSE.txt").write_text("许可 text")
-    config = {
-        "paths": {"encoder": str(tmp_path / "fetched"), "train": None},
-        "components": {
-            "a": {"model": {"name": str(tmp_path / "hub")}},
-            "b": {"model": {"name": str(tmp_path / "silent")}},
-            "c": {"model": {"name": "e5-small"}},
-        },
-    }
+    names = [*(str(tmp_path / name) for name in ("fetched", "hub", "silent")), "e5-small", "a/b"]
+    encoder = {"@architectures": "xinzhi.Encoder.v1"}
+    components = {f"c{i}": {"model": {**encoder, "name": name}} for i, name in enumerate(names)}
+    config = {"components": {**components, "other": {"model": {"name": "x" * 1000}}}}
     encoders = find_encoders(config)
     licences = {encoder["name"]: encoder["licence"] for encoder in encoders}
-    assert list(licences) == ["tiny", "hub", "silent", "e5-small"]
+    assert list(licences) == ["tiny", "hub", "silent", "e5-small", "a/b"]
     assert licences["tiny"] == "MIT (me)"
     assert licences["e5-small"].startswith("MIT")
     assert "not stated" in licences["silent"]
+    assert "not stated" in licences["a/b"]
     assert "许可 text" in licence_notice(encoders)

@@ -53,7 +53,3 @@ def test_an_unknown_name_in_the_config_is_reported(
 ) -> None:
     with pytest.raises(XinzhiError, match=r"'no.[Ss]uch.*nothing installed registers"):
         find_requirements(library, [], config)
-
-
-def test_a_name_behind_a_variable_is_left_to_its_value(library: Library) -> None:
-    find_requirements(library, [], {"a": {"@misc": "${vars.name}"}})

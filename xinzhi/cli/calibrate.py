@@ -35,7 +35,7 @@ def calibrate_cli(
 ) -> None:
     """Make confidences match how often the pipeline is right on dev data."""
     from ..evaluation.calibration import Options, calibrate_pipeline, reset_pipeline
-    from ..evaluation.output import write_scores
+    from ..files import write_json
 
     if reset:
         names = reset_pipeline(pipeline, output=output)
@@ -50,7 +50,7 @@ def calibrate_cli(
     for name, entry in result.items():
         _print_component(name, entry)
     if report is not None:
-        write_scores(result, report)
+        write_json(report, result, sort_keys=True)
     typer.echo(f"✔ {output or pipeline}")
 
 

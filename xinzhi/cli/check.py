@@ -23,8 +23,8 @@ def check_command(
     from rich.console import Console
 
     from ..corpora.check import check
-    from ..corpora.convert import write_json
     from ..corpora.show import show_check
+    from ..files import write_json
 
     console = Console()
     report = check(paths, lang=lang, progress=console.is_terminal)

@@ -19,10 +19,11 @@ def evaluate_cli(
 ) -> None:
     """Score a pipeline: entities, BIO tags per token, each classification head, speed."""
     from ..evaluation.evaluate import evaluate
-    from ..evaluation.output import print_scores, write_scores
+    from ..evaluation.output import print_scores
+    from ..files import write_json
 
     scores = evaluate(pipeline, corpus, gpu_id)
     print_scores(scores)
     if output is not None:
-        write_scores(scores, output)
+        write_json(output, scores, sort_keys=True)
         typer.echo(f"✔ {output}")

@@ -48,7 +48,7 @@ def verify_cli(
     """
     from rich.console import Console
 
-    from ..corpora.convert import write_json
+    from ..files import write_json
     from ..packaging.verify import read_texts, verify_wheel
 
     where = "with this environment's packages" if offline else "from the package index"

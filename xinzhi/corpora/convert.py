@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from spacy.language import Language
 from spacy.tokens import DocBin
 
 from ..errors import XinzhiError
+from ..files import write_json
 from .alignment import Misaligned
 from .docbin import annotate, blank, tokenise
 from .inventory import FileInventory, Inventory, take_inventory, unseen_labels
@@ -241,26 +241,3 @@ def _refuse(report: ConvertReport, output_dir: Path, hint: str) -> None:
         "\n".join(["Nothing was converted:", *lines]),
         f"Correct these and convert again; the complete list is in {path}.{hint}",
     )
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file so that it is never seen half-written.
-
-    path (Path): The file; its directory is made if need be.
-    value (Any): What to write.
-    RAISES (XinzhiError): If it cannot be written.
-    """
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    work = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        work.write_text(text + "\n", encoding="utf8")
-        work.replace(path)
-    except OSError as err:
-        raise XinzhiError(
-            f"{path} cannot be written: {err.strerror}.",
-            "Free some disk space or choose another path.",
-        ) from err
-    finally:
-        if work.exists():
-            work.unlink()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import XinzhiError
-from .sources import resolve
+from .sources import get_sources, resolve
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -37,8 +38,9 @@ def load_encoder(name: str) -> LoadedEncoder:
 
     name (str): See `sources.resolve`.
     RETURNS (LoadedEncoder): The encoder.
-    RAISES (XinzhiError): Unknown or unreachable name, or no fast tokenizer.
+    RAISES (XinzhiError): Unknown or unreachable name, damaged folder, or no fast tokenizer.
     """
+    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModel, AutoTokenizer
 
     source = resolve(name)
@@ -48,8 +50,8 @@ def load_encoder(name: str) -> LoadedEncoder:
             config.attention_probs_dropout_prob = 0.0  # torch has no fused attention with it on CPU
         tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
         transformer = AutoModel.from_pretrained(source, config=config, **_without_pooler(config))
-    except (OSError, ValueError) as err:
-        raise _unknown(name, err) from err
+    except (OSError, ValueError, ImportError, SafetensorError) as err:
+        raise _not_loaded(name, err) from err
     if not tokenizer.is_fast:
         raise XinzhiError(
             f"The encoder '{name}' has no fast tokenizer, so offsets are not known.",
@@ -109,12 +111,17 @@ def _without_pooler(config: PretrainedConfig) -> dict[str, Any]:
     return {"add_pooling_layer": False} if takes else {}
 
 
-def _unknown(name: str, err: Exception) -> XinzhiError:
-    from .sources import get_sources
-
+def _not_loaded(name: str, err: Exception) -> XinzhiError:
+    sources = get_sources()
+    reason = next((line.strip() for line in str(err).splitlines() if line.strip()), repr(err))
+    if Path(name).is_dir() or name in sources:
+        return XinzhiError(
+            f"The encoder '{name}' cannot be loaded: {reason}",
+            "Its folder needs config.json, model.safetensors and a fast tokenizer "
+            "(tokenizer.json, tokenizer_config.json), all complete.",
+        )
     return XinzhiError(
         f"The encoder '{name}' is not a local folder, not a registered encoder "
-        f"({', '.join(sorted(get_sources()))}), and could not be loaded as a hub name: "
-        f"{str(err).splitlines()[0]}",
+        f"({', '.join(sorted(sources))}), and could not be loaded as a hub name: {reason}",
         "Check paths.encoder in the config, or run: xinzhi encoder fetch e5-small --out FOLDER",
     )

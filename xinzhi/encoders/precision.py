@@ -34,6 +34,6 @@ def autocast_dtype(precision: str, device_type: str) -> torch.dtype | None:
 def has_bf16(device_type: str) -> bool:
     """RETURNS (bool): Whether the device has bf16 arithmetic (CPU: AMX or AVX512-BF16)."""
     if device_type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
     return any(getattr(torch.cpu, check, bool)() for check in checks)

@@ -6,7 +6,6 @@ hub name are understood (`resolve`), the latter only when transformers can reach
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import catalogue
+from safetensors import SafetensorError
 
 from ..errors import XinzhiError
-from ..files import replaced_folder
+from ..files import replaced_folder, sha256_of
 
 SOURCES = catalogue.create("xinzhi", "encoder_sources", entry_points=True)
 # catalogue derives the entry-point group from the namespace: "xinzhi_encoder_sources".
@@ -54,16 +54,6 @@ def get_sources() -> dict[str, EncoderSource]:
     return dict(SOURCES.get_all())
 
 
-def sha256_of(path: Path) -> str:
-    """RETURNS (str): The hex digest of a file's content."""
-    with path.open("rb") as file:
-        return (
-            hashlib.file_digest(file, "sha256").hexdigest()
-            if hasattr(hashlib, "file_digest")
-            else hashlib.sha256(file.read()).hexdigest()
-        )
-
-
 def cache_folder() -> Path:
     """RETURNS (Path): $XINZHI_CACHE, or xinzhi/ in the user's cache folder."""
     if "XINZHI_CACHE" in os.environ:
@@ -84,22 +74,19 @@ def fetch(name: str, out: Path) -> bool:
     source = _get(name)
     if is_fetched(source, out):
         return False
-    if out.exists() and not (out / RECEIPT).exists() and any(out.iterdir()):
-        raise XinzhiError(
-            f"{out} holds files that 'encoder fetch' did not write.",
-            "Name another folder with --out, or empty this one.",
-        )
+    _check_target(out)
     original = source.original()
     _check_original(source, original)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    _check_space(source, out.parent)
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _check_space(source, out.parent)
         with replaced_folder(out) as folder:
             source.write(original, folder)
             _write_receipt(source, folder)
-    except OSError as err:
+    except (OSError, SafetensorError) as err:
+        reason = getattr(err, "strerror", None) or err
         raise XinzhiError(
-            f"{out} could not be written: {err.strerror}.",
+            f"{out} could not be written: {reason}.",
             "Free some space, or name a folder you may write to with --out.",
         ) from err
     return True
@@ -110,7 +97,10 @@ def is_fetched(source: EncoderSource, out: Path) -> bool:
     receipt = out / RECEIPT
     if not receipt.is_file():
         return False
-    recorded = json.loads(receipt.read_text(encoding="utf8"))
+    try:
+        recorded = json.loads(receipt.read_text(encoding="utf8"))
+    except ValueError:
+        return False
     if recorded.get("name") != source.name or recorded.get("original_sha256") != source.sha256:
         return False
     files: dict[str, str] = recorded.get("files", {})
@@ -150,6 +140,16 @@ def _get(name: str) -> EncoderSource:
             "a hub name needs no fetching: set it in the config (paths.encoder).",
         )
     return sources[name]
+
+
+def _check_target(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise XinzhiError(f"{out} is a file.", "Name a folder with --out.")
+    if out.exists() and not (out / RECEIPT).exists() and any(out.iterdir()):
+        raise XinzhiError(
+            f"{out} holds files that 'encoder fetch' did not write.",
+            "Name another folder with --out, or empty this one.",
+        )
 
 
 def _check_original(source: EncoderSource, original: Path) -> None:

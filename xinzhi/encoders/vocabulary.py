@@ -61,7 +61,7 @@ def trim_vocabulary(
     needed (Iterable[int]): Ids the corpus uses.
     reserve (int): How many further pieces of ASCII and Han characters to keep, the lowest ids
         (in trained vocabularies the most frequent) first.
-    pad_id (int): It keeps its value, since some encoders count positions from it.
+    pad_id (int): It keeps its value (up to 1000), since some encoders count positions from it.
     RETURNS (TrimmedVocabulary): The new tokenizer and the rows to keep.
     """
     spec = json.loads(tokenizer_json)
@@ -101,8 +101,8 @@ def _always_kept(spec: dict[str, Any], pieces: dict[int, str]) -> set[int]:
     kept = {i for i, piece in pieces.items() if len(character_of(piece, spec)) <= 1}
     if spec["model"].get("byte_fallback"):
         kept |= {i for i, piece in pieces.items() if piece.startswith("<0x") and len(piece) == 6}
-    unknown = spec["model"].get("unk_token")
-    return kept | {i for i, piece in pieces.items() if piece == unknown}
+    unknown = (spec["model"].get("unk_token"), spec["model"].get("unk_id"))
+    return kept | {i for i, piece in pieces.items() if piece == unknown[0] or i == unknown[1]}
 
 
 def _reserve(spec: dict[str, Any], pieces: dict[int, str], kept: set[int], size: int) -> list[int]:

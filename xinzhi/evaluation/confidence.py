@@ -12,6 +12,7 @@ from spacy.training import Example
 from ..components.cats_scorer import decisions_of
 from ..components.heads import group_cats
 from ..components.metrics import roc_auc
+from .fitting import binary_loss
 
 N_BINS = 10
 MISSING_IOB = 0
@@ -35,14 +36,6 @@ def expected_calibration_error(
     return float(np.abs(gaps).sum() / len(confidence))
 
 
-def log_loss(confidence: np.ndarray, correct: np.ndarray) -> float | None:
-    """RETURNS (float): Mean negative log-likelihood of the outcomes; None without a case."""
-    if not len(confidence):
-        return None
-    likelihood = np.where(correct, confidence, 1 - confidence)
-    return float(-np.log(np.clip(likelihood, 1e-12, None)).mean())
-
-
 def confidence_scores(confidence: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
     """Score confidences against outcomes.
 
@@ -56,7 +49,7 @@ def confidence_scores(confidence: np.ndarray, correct: np.ndarray) -> dict[str, 
         "bins": N_BINS,
         "ece": expected_calibration_error(confidence, correct),
         "auc": roc_auc(correct, confidence),
-        "log_loss": log_loss(confidence, correct),
+        "log_loss": binary_loss(confidence, correct) if len(correct) else None,
         "accuracy": float(correct.mean()) if len(correct) else None,
     }
 

@@ -7,7 +7,6 @@ import platform
 import zlib
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from timeit import default_timer as timer
 from typing import Any
@@ -19,6 +18,7 @@ from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
+from ..compat import installed_versions
 from ..errors import XinzhiError
 from ..training.checks import check_corpus
 from ..training.device import use_device
@@ -211,20 +211,10 @@ def _run_info(nlp: Language, corpus: str | Path) -> dict[str, Any]:
             "system": platform.system(),
             "cores": _cores(),
         },
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **installed_versions(PACKAGES)},
     }
 
 
 def _cores() -> int:
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

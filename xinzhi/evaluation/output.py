@@ -1,39 +1,15 @@
-"""Scores as tables in the terminal and as JSON on disk."""
+"""Scores as tables in the terminal."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from ..errors import XinzhiError
-
 COLUMNS = ("precision", "recall", "f1", "support")
-
-
-def write_scores(scores: Mapping[str, Any], path: Path) -> None:
-    """Write scores as JSON, keys sorted, all digits; the file appears when it is complete.
-
-    scores (Mapping): What `evaluate` returns.
-    path (Path): The file; its folder is made if need be.
-    RAISES (XinzhiError): It cannot be written.
-    """
-    text = json.dumps(scores, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
-    work = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        work.write_text(text + "\n", encoding="utf8")
-        work.replace(path)
-    except OSError as err:
-        if work.is_file():
-            work.unlink()
-        raise XinzhiError(
-            f"{path} cannot be written: {err.strerror}.", "Name another file with --output."
-        ) from err
 
 
 def print_scores(scores: Mapping[str, Any], console: Console | None = None) -> None:
@@ -86,12 +62,12 @@ def _head(scores: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _label_table(title: str, labels: Mapping[str, Any], summary: Mapping[str, Any]) -> Table:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     table.add_column("")
     for column in COLUMNS:
         table.add_column(column, justify="right")
     for name, row in labels.items():
-        table.add_row(name, *_cells(row))
+        table.add_row(escape(name), *_cells(row))
     table.add_section()
     for name, row in summary.items():
         table.add_row(name, *_cells(row or dict.fromkeys(COLUMNS)))

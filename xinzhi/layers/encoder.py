@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from thinc.api import ArgsKwargs, Model, chain, torch2xp, xp2torch
 from thinc.types import Floats2d, Ragged
 
 from ..encoders.loading import LoadedEncoder, load_encoder
-from ..encoders.precision import autocast_dtype
+from ..encoders.precision import Precision
 from ..encoders.tokenizer import PieceTokenizer
 from ..encoders.vocabulary import isolate_han, trim_vocabulary
 from ..errors import XinzhiError
@@ -127,8 +127,11 @@ def Encoder_v1(
         name, han, window, overlap, group_pieces, trim, trim_corpus, trim_reserve, standardise
     )
     _check("lr_scale", lr_scale, 0 < lr_scale <= 1, "a number above 0, at most 1")
-    for precision in (train_precision, predict_precision):
-        autocast_dtype(precision, "cpu")
+    choices = get_args(Precision)
+    _check("train_precision", train_precision, train_precision in choices, " or ".join(choices))
+    _check(
+        "predict_precision", predict_precision, predict_precision in choices, " or ".join(choices)
+    )
     return EncoderModel(
         "xinzhi_encoder",
         forward,

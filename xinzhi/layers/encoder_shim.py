@@ -63,6 +63,8 @@ class TorchEncoder(torch.nn.Module):
         ranks: torch.Tensor,
     ) -> torch.Tensor:
         """RETURNS (Tensor): float32 vectors, shape (len(rows), width)."""
+        if not groups:
+            return torch.zeros_like(self.mean).expand(0, -1)
         precision = self.train_precision if self.training else self.predict_precision
         device = rows.device.type
         dtype = autocast_dtype(precision, device)
@@ -98,7 +100,7 @@ class EncoderShim(PyTorchShim):
     """
 
     def __init__(self, train_precision: str, predict_precision: str, lr_scale: float) -> None:
-        scale = train_precision == "fp16" and torch.cuda.is_available()
+        scale = train_precision == "fp16" and get_torch_default_device().type == "cuda"
         super().__init__(None, grad_scaler=PyTorchGradScaler(enabled=scale))
         self.train_precision = train_precision
         self.predict_precision = predict_precision

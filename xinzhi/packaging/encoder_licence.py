@@ -10,22 +10,26 @@ import srsly
 
 from ..encoders.sources import RECEIPT, get_sources
 
+UNKNOWN = "not stated; ask whoever made the weights"
+
 
 def find_encoders(config: dict[str, Any]) -> list[dict[str, str]]:
     """The encoders that a pipeline's config names.
 
     config (dict[str, Any]): The config, with variables filled in.
     RETURNS (list[dict[str, str]]): "name" and "licence" of each; for a folder that no
-        `xinzhi encoder fetch` wrote, the licence is that of its LICENSE file, or unknown.
+        `xinzhi encoder fetch` wrote, the licence is that of its LICENSE file, or unknown. That of
+        a hub name is unknown.
     """
     sources = get_sources()
     found: dict[str, dict[str, str]] = {}
-    for text in _strings({key: config.get(key) for key in ("paths", "components")}):
-        if text in sources:
-            found[text] = {"name": text, "licence": sources[text].licence}
-        elif (Path(text) / "config.json").is_file():
-            encoder = _from_folder(Path(text))
-            found[encoder["name"]] = encoder
+    for name in _encoder_names(config.get("components", {})):
+        encoder = {"name": name, "licence": UNKNOWN}
+        if name in sources:
+            encoder["licence"] = sources[name].licence
+        elif Path(name).is_dir():
+            encoder = _from_folder(Path(name))
+        found[encoder["name"]] = encoder
     return list(found.values())
 
 
@@ -49,12 +53,14 @@ def _from_folder(folder: Path) -> dict[str, str]:
             "licence": "see its text in ENCODER_LICENSE.txt",
             "text": "\n".join(texts),
         }
-    return {"name": folder.name, "licence": "not stated; ask whoever made the weights"}
+    return {"name": folder.name, "licence": UNKNOWN}
 
 
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for item in value.values():
-            yield from _strings(item)
-    elif isinstance(value, str) and value:
-        yield value
+def _encoder_names(block: dict[str, Any]) -> Iterator[str]:
+    """The `name` of every architecture: both ours and spacy-transformers' name an encoder so."""
+    name = block.get("name")
+    if "@architectures" in block and isinstance(name, str):
+        yield name
+    for item in block.values():
+        if isinstance(item, dict):
+            yield from _encoder_names(item)

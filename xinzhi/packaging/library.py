@@ -96,7 +96,7 @@ def installed_library(package: str = PACKAGE) -> Library:
         root=root,
         version=dist.version,
         registered=tuple(_registered(dist)),
-        requires=tuple(_core_requirements(dist)),
+        requires=tuple(core_requirements(dist)),
         licenses=tuple(_license_files(dist, root.parent)),
     )
 
@@ -116,7 +116,8 @@ def _registered(dist: importlib.metadata.Distribution) -> list[RegisteredName]:
     ]
 
 
-def _core_requirements(dist: importlib.metadata.Distribution) -> list[Requirement]:
+def core_requirements(dist: importlib.metadata.Distribution) -> list[Requirement]:
+    """RETURNS (list[Requirement]): What a distribution requires, extras left out."""
     requirements = [Requirement(text) for text in dist.requires or []]
     return [req for req in requirements if "extra" not in str(req.marker or "")]
 

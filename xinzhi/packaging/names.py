@@ -73,9 +73,8 @@ def rename_source(source: str, names: dict[str, str]) -> str:
     if not names:
         return source
     pattern = _pattern(names)
-    lines = source.splitlines(keepends=True)
     starts = [0]
-    for line in lines:
+    for line in io.StringIO(source):  # splits where tokenize does: at \n only
         starts.append(starts[-1] + len(line))
     parts: list[str] = []
     end = 0

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import platform
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..compat import installed_versions
 from ..errors import XinzhiError
+from ..files import sha256_of
 
 DISTRIBUTIONS = (
     "spacy",
@@ -31,7 +32,7 @@ def data_fingerprint(paths: Iterable[Path]) -> dict[str, Any]:
     RETURNS (dict[str, Any]): "sha256" over all files' names and contents, and "files".
     RAISES (XinzhiError): If a path does not exist or holds no file.
     """
-    files = {name: _sha256(file) for path in paths for name, file in _named_files(path)}
+    files = {name: sha256_of(file) for path in paths for name, file in _named_files(path)}
     total = hashlib.sha256()
     for name, digest in sorted(files.items()):
         total.update(f"{name}\0{digest}\n".encode())
@@ -54,13 +55,7 @@ def git_revision(folder: Path) -> str | None:
 
 def training_versions() -> dict[str, str]:
     """RETURNS (dict[str, str]): Exact versions of Python and of what training depends on."""
-    versions = {"python": platform.python_version()}
-    for name in DISTRIBUTIONS:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
+    return {"python": platform.python_version(), **installed_versions(DISTRIBUTIONS)}
 
 
 def _named_files(path: Path) -> list[tuple[str, Path]]:
@@ -73,14 +68,6 @@ def _named_files(path: Path) -> list[tuple[str, Path]]:
             "Give --corpus the file or folder that the pipeline was trained on.",
         )
     return [(file.relative_to(path).as_posix(), file) for file in files]
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _git(folder: Path, *args: str) -> str:

@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from ..errors import XinzhiError
 from .imports import find_imports
-from .library import Library
+from .library import Library, core_requirements
 from .names import config_names
 
 SEGMENTERS = {"jieba": "jieba", "pkuseg": "spacy-pkuseg"}  # of spaCy's Chinese tokenizer
@@ -32,17 +32,18 @@ def find_requirements(
 
     library (Library): The library the modules come from.
     modules (Iterable[str]): The vendored modules.
-    config (dict[str, Any]): The pipeline's config, names not yet prefixed.
+    config (dict[str, Any]): The pipeline's config, variables filled in, names not yet prefixed.
     RETURNS (list[str]): Requirement strings, sorted.
     """
     owners = _owners()
-    of_spacy = {Requirement(text).name for text in importlib.metadata.requires("spacy") or []}
+    spacy = importlib.metadata.distribution("spacy")
+    of_spacy = {canonicalize_name(req.name) for req in core_requirements(spacy)}
     required: dict[str, Requirement] = {}
     found = [*_module_imports(library, modules), *_config_imports(library, config)]
     for name, optional in found:
         dist = owners.get(name, "")
         declared = library.requirement(dist)
-        if declared or (dist and not optional and dist not in of_spacy):
+        if declared or (dist and not optional and canonicalize_name(dist) not in of_spacy):
             required[canonicalize_name(dist)] = declared or _installed_range(dist)
         elif not dist and not optional:
             raise XinzhiError(
@@ -79,7 +80,7 @@ def _config_imports(library: Library, config: dict[str, Any]) -> Iterator[tuple[
     spacy.blank("xx")  # makes spaCy load the factories that entry points declare
     own = {item.name for item in library.registered}
     for registry, name in config_names(config):
-        if name not in own and not name.startswith("${"):
+        if name not in own:
             yield _registered_in(registry, name), False
 
 

@@ -125,8 +125,9 @@ def _run_selftest(interpreter: list[str], job: dict[str, Any], folder: Path) -> 
     env = {key: value for key, value in os.environ.items() if key not in hidden}
     env.update(HF_HOME=str(folder / "hub"), PYTHONUTF8="1")
     done = subprocess.run(
-        command, cwd=folder, env=env, capture_output=True, text=True, errors="replace", check=False
-    )
+        command, cwd=folder, env=env, capture_output=True, encoding="utf8", errors="replace",
+        check=False,
+    )  # fmt: skip
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         where = "a clean environment" if job["isolated"] else "the training environment"

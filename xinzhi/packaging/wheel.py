@@ -76,10 +76,16 @@ def package_pipeline(
     pipeline = read_pipeline(pipeline_dir, name, version)
     contents = _contents(pipeline, library or installed_library())
     _describe(pipeline, contents, metrics, corpus)
-    with tempfile.TemporaryDirectory(prefix="wheel-") as work:
-        project = Path(work) / "project"
-        write_project(project, pipeline, contents)
-        return _move_into(_build(project, Path(work)), out_dir)
+    try:
+        with tempfile.TemporaryDirectory(prefix="wheel-") as work:
+            project = Path(work) / "project"
+            write_project(project, pipeline, contents)
+            return _move_into(_build(project, Path(work)), out_dir)
+    except OSError as err:
+        raise XinzhiError(
+            f"The wheel cannot be written to {out_dir}: {err}",
+            "Free some disk space, or name a folder you may write to.",
+        ) from err
 
 
 def write_project(project: Path, pipeline: Pipeline, contents: Contents) -> None:
@@ -119,7 +125,8 @@ def _describe(
 ) -> None:
     meta, library = pipeline.meta, contents.library
     meta["spacy_version"] = spacy_range()
-    meta["requirements"] = find_requirements(library, contents.modules, pipeline.config)
+    config = pipeline.config.interpolate()
+    meta["requirements"] = find_requirements(library, contents.modules, config)
     scores = read_metrics(metrics) if metrics else None
     if scores is not None:
         meta["performance"] = flat_scores(scores)
@@ -147,13 +154,17 @@ def _init_py(pipeline: Pipeline, contents: Contents) -> str:
         if item.registry != "factories"  # @Language.factory has registered those on import
     ]
     return Template((TEMPLATES / "init.py.txt").read_text("utf8")).substitute(
-        description=str(pipeline.meta.get("description") or pipeline.versioned).replace('"', "'"),
+        description=_in_doc_string(str(pipeline.meta.get("description") or pipeline.versioned)),
         library=library,
         library_version=contents.library.version,
         package=pipeline.package,
         imports="\n".join(imports),
         registrations="\n".join(registrations),
     )
+
+
+def _in_doc_string(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', "'")
 
 
 def _import_line(module: str, alias: str) -> str:
@@ -178,6 +189,7 @@ def _pyproject(project: Path, pipeline: Pipeline, contents: Contents) -> str:
     packages = sorted(
         ".".join(path.parent.relative_to(project).parts) for path in project.rglob("__init__.py")
     )
+    notices = (*LICENSE_FILES, ENCODER_NOTICE)
     text = Template((TEMPLATES / "pyproject.toml.txt").read_text("utf8"))
     return text.substitute(
         name=_toml(pipeline.package),
@@ -189,7 +201,7 @@ def _pyproject(project: Path, pipeline: Pipeline, contents: Contents) -> str:
         authors=_authors_line(meta),
         entry_points=_entry_points(pipeline, contents),
         packages=_toml(packages),
-        license_files=_toml([*LICENSE_FILES, ENCODER_NOTICE]),
+        license_files=_toml([name for name in notices if (project / name).is_file()]),
         data_glob=_toml(f"{pipeline.versioned}/**/*"),
     )
 

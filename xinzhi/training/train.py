@@ -9,6 +9,7 @@ from typing import Any
 
 import srsly
 from spacy import util
+from spacy.language import Language
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST
 from spacy.training.loop import train as train_nlp
@@ -81,7 +82,7 @@ def _work_folder(output: Path) -> Path:
     return work
 
 
-def _train(nlp: util.Language, work: Path, gpu_id: int) -> None:
+def _train(nlp: Language, work: Path, gpu_id: int) -> None:
     """Run spaCy's loop; if it stops early, say where the best pipeline so far is."""
     try:
         train_nlp(nlp, work, use_gpu=gpu_id, stdout=sys.stdout, stderr=sys.stderr)
