@@ -64,7 +64,7 @@ class TorchEncoder(torch.nn.Module):
     ) -> torch.Tensor:
         """RETURNS (Tensor): float32 vectors, shape (len(rows), width)."""
         if not groups:
-            return torch.zeros_like(self.mean).expand(0, -1)
+            return self.mean.new_zeros((0, len(self.mean)))
         precision = self.train_precision if self.training else self.predict_precision
         device = rows.device.type
         dtype = autocast_dtype(precision, device)
