@@ -28,7 +28,7 @@ from .encoder_shim import EncoderShim
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-HAN_MODES = ("isolate", "rank", "merge")
+HAN_MODES = ("rank", "isolate", "merge")
 SMALLEST_WINDOW = 8
 SAMPLE = 128
 
@@ -84,7 +84,7 @@ def _shim(model: Model) -> EncoderShim:
 @registry.architectures("xinzhi.Encoder.v1")
 def Encoder_v1(
     name: str,
-    han: str = "isolate",
+    han: str = "rank",
     window: int = 254,
     overlap: int = 32,
     group_pieces: int = 4096,
@@ -100,9 +100,9 @@ def Encoder_v1(
 
     name (str): A Hugging Face folder, a registered source (`xinzhi encoder list`) or a hub name.
         Read at `initialize` only: a saved pipeline holds its weights and tokenizer.
-    han (str): How Han characters stay separable for tagging. "isolate": every one is a piece of
-        its own. "rank": pieces as they are, plus a learned vector for a character's rank within
-        its piece. "merge": pieces as they are; characters of one piece share one vector.
+    han (str): How Han characters stay separable for tagging. "rank": pieces as they are, plus a
+        learned vector for a token's rank within its piece. "isolate": every Han character is a
+        piece of its own. "merge": pieces as they are; characters of one piece share one vector.
     window (int): Longest input in word pieces, special tokens not counted, at least 8; cut to what
         the encoder's positions allow.
     overlap (int): Word pieces that neighbouring windows of a long document share, 0 to half the
