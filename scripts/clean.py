@@ -11,7 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MADE = ("assets/encoders", "corpus/*", "training", "metrics", "packages/*", "project.lock")
-ENVIRONMENT = (".venv", "*.egg-info", "build", ".pytest_cache", ".mypy_cache", ".ruff_cache")
+CACHES = (".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
+ENVIRONMENT = (".venv", "*.egg-info", "build", *CACHES)
 KEPT = "README.md"
 
 
