@@ -85,21 +85,20 @@ def test_what_is_measured(tmp_path: Path) -> None:
     assert result["peak_memory_bytes"] > 10_000_000
 
 
-def test_describe_covers_extensions() -> None:
+def test_describe_covers_extensions(monkeypatch: pytest.MonkeyPatch) -> None:
     import spacy
     from spacy.tokens import Doc, Span
+    from spacy.tokens.underscore import Underscore
 
+    for table in ("doc_extensions", "span_extensions"):  # a component may have set them already
+        monkeypatch.setattr(Underscore, table, {})
     nlp = spacy.blank("zh")
     doc = nlp("深圳好")
     Doc.set_extension("heads", default=None)
     Span.set_extension("confidence", default=0.5)
-    try:
-        doc._.heads = {"topic": {"交通": 0.25}}
-        doc.ents = [Span(doc, 0, 2, label="PLACE")]
-        record = selftest.describe(doc)
-    finally:
-        Doc.remove_extension("heads")
-        Span.remove_extension("confidence")
+    doc._.heads = {"topic": {"交通": 0.25}}
+    doc.ents = [Span(doc, 0, 2, label="PLACE")]
+    record = selftest.describe(doc)
     assert record["_.heads"] == {"topic": {"交通": 0.25}}
     assert record["confidence"] == [0.5]
     assert record["ents"] == [{"start": 0, "end": 2, "label": "PLACE"}]
