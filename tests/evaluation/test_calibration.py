@@ -320,6 +320,14 @@ def test_command_with_bad_input(pipeline, tmp_path, arguments):
     assert before == {p: p.read_bytes() for p in (tmp_path / "model").rglob("*") if p.is_file()}
 
 
+def test_a_folder_that_is_no_pipeline_is_not_replaced(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter 1").write_text("mine")
+    with pytest.raises(XinzhiError, match="is not a pipeline"):
+        calibrate_pipeline(tmp_path, tmp_path / "dev.spacy", output=tmp_path / "thesis")
+    assert (tmp_path / "thesis" / "chapter 1").read_text() == "mine"
+
+
 def test_entities_without_confidence_are_not_scored():
     nlp = spacy.blank("zh")
     assert entity_confidence(entity_examples(nlp)) is None

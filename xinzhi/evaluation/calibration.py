@@ -405,6 +405,11 @@ def _target(pipeline: Language | str | Path, output: str | Path | None) -> Path:
         raise XinzhiError(
             f"The folder {target.absolute().parent} does not exist.", "Create it first."
         )
+    if target.exists() and not (target / "config.cfg").is_file():
+        raise XinzhiError(
+            f"{target} is there already and is not a pipeline, so it is not replaced.",
+            "Name a new folder, or that of a pipeline, with --output.",
+        )
     return target.absolute()
 
 

@@ -27,6 +27,7 @@ class DocRows:
 
     pieces (Pieces): Its word pieces.
     alignment (Ragged): Token -> rows of this doc's vectors.
+    of_piece (Ints): Which piece each of these vectors comes from.
     rows (Ints): Which row of the encoder's output each of them is; filled by `prepare_batch`.
     ranks (Ints): Rank of the token within the piece, per row (only with `per_token`).
     """
