@@ -17,6 +17,7 @@ from spacy.training.loop import train as train_nlp
 from ..errors import XinzhiError
 from .checks import check_config_file, check_inputs, readable_errors
 from .device import use_device
+from .memory import return_freed_memory
 
 UNFINISHED = "unfinished"
 
@@ -43,6 +44,7 @@ def train(
     config_path, output = Path(config_path), Path(output)
     check_config_file(config_path)
     use_device(gpu_id)
+    return_freed_memory()
     with readable_errors(config_path):
         config = util.load_config(config_path, overrides=overrides or {}, interpolate=False)
         check_inputs(config.interpolate(), config_path)
