@@ -37,8 +37,12 @@ def examples(nlp: Language) -> list[Example]:
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_overlapping_spans_are_learned_saved_and_scored(lang, tiny_encoder, tmp_path):
+    blank = spacy.blank(lang)
+    DocBin(docs=[eg.reference for eg in examples(blank)]).to_disk(tmp_path / "gold.spacy")
     overrides = {
         "paths.encoder": str(tiny_encoder()),
+        "paths.train": str(tmp_path / "gold.spacy"),
+        "components.transformer.model.han": "isolate",
         "components.transformer.model.trim": False,
         "components.transformer.model.window": 60,
         "components.transformer.model.overlap": 8,
@@ -48,8 +52,6 @@ def test_overlapping_spans_are_learned_saved_and_scored(lang, tiny_encoder, tmp_
     config["nlp"].pop("tokenizer", None)  # each language has its own
     fix_random_seed(0)
     nlp = load_model_from_config(config, auto_fill=True)
-    gold = DocBin(docs=[eg.reference for eg in examples(nlp)])
-    gold.to_disk(tmp_path / "gold.spacy")
     data = list(Corpus(tmp_path / "gold.spacy")(nlp))
     optimizer = nlp.initialize(lambda: data)
     optimizer.learn_rate = 0.005

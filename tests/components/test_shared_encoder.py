@@ -31,7 +31,7 @@ LISTENER = {
 
 @pytest.fixture(scope="module")
 def trained(tiny_encoder):
-    model = {"@architectures": "xinzhi.Encoder.v1", "name": str(tiny_encoder())}
+    model = {"@architectures": "xinzhi.Encoder.v1", "name": str(tiny_encoder()), "han": "isolate"}
     nlp = blank(
         "zh",
         ("transformer", {"model": model}),
