@@ -10,6 +10,13 @@ from types import ModuleType
 
 from .errors import XinzhiError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["fcntl", "installed_versions", "no_init_weights", "require"]
+
 
 def require(module: str, install: str, why: str) -> ModuleType:
     """Import an optional module or say how to get it.

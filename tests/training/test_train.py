@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,20 @@ from spacy.cli.train import train as spacy_train
 
 from xinzhi.errors import XinzhiError
 from xinzhi.training.train import best_score, train
+
+LISTENING = {
+    "@architectures": "spacy.TextCatReduce.v1",
+    "exclusive_classes": True,
+    "use_reduce_first": False,
+    "use_reduce_last": False,
+    "use_reduce_max": False,
+    "use_reduce_mean": True,
+    "tok2vec": {
+        "@architectures": "spacy-transformers.TransformerListener.v1",
+        "grad_factor": 1.0,
+        "pooling": {"@layers": "reduce_mean.v1"},
+    },
+}
 
 
 def predictions(path: Path) -> list[dict[str, float]]:
@@ -81,11 +96,33 @@ def test_a_failed_training_leaves_what_was_there(
     assert predictions(Path("out/unfinished/model-best"))
 
 
-def test_a_first_training_that_fails_leaves_no_model_best(folder: Path) -> None:
-    (folder / "dev.spacy").write_bytes(b"not a corpus")
-    with pytest.raises(XinzhiError, match="E1014"):
+@pytest.mark.parametrize("damage", [lambda b: b"not a corpus", lambda b: b[:-5], lambda b: b""])
+def test_a_damaged_corpus_is_named(folder: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = folder / "dev.spacy"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(XinzhiError, match=r"^dev\.spacy is not .*damaged \(.*corpora\.dev\.path"):
         train("train.cfg", "out")
-    assert not Path("out/model-best").exists()
+    assert not Path("out").exists()
+
+
+def test_a_second_training_at_once_is_refused(folder: Path) -> None:
+    pytest.importorskip("fcntl")
+    before_update = spacy.registry.callbacks.register("test_second")
+    refused = []
+
+    def second(nlp: Any, info: dict[str, int]) -> None:
+        if info["step"] == 1:
+            with pytest.raises(XinzhiError, match="Another training is writing to out"):
+                train("train.cfg", "out")
+            refused.append(info["step"])
+
+    before_update(lambda: second)
+    best = train(
+        "train.cfg", "out", overrides={"training.before_update": {"@callbacks": "test_second"}}
+    )
+    assert refused == [1]
+    assert predictions(best)
+    train("train.cfg", "out", overrides={"training.max_steps": 1})
 
 
 @pytest.mark.parametrize(
@@ -101,6 +138,14 @@ def test_a_first_training_that_fails_leaves_no_model_best(folder: Path) -> None:
         ("train.cfg", {"training.optimizer.@optimizers": "No.v1"}, r"'No\.v1'"),
         ("train.cfg", {"components.textcat.factory": "nope"}, "Can't find factory for 'nope'"),
         ("train.cfg", {"components.textcat.threshold": "high"}, r"textcat\.threshold"),
+        ("train.cfg", {"components.textcat.model": LISTENING}, "shared encoder that the pipeline"),
+        ("train.cfg", {"training.dropout": 0}, r"training\.dropout = 0 .*valid"),
+        ("train.cfg", {"training.dropout": 1.5}, r"training\.dropout = 1\.5"),
+        ("train.cfg", {"training.max_steps": -5}, r"training\.max_steps = -5"),
+        ("train.cfg", {"training.patience": -1}, r"training\.patience = -1"),
+        ("train.cfg", {"training.eval_frequency": 0}, r"training\.eval_frequency = 0"),
+        ("train.cfg", {"training.accumulate_gradient": 0}, r"accumulate_gradient = 0"),
+        ("train.cfg", {"training.max_steps": 0, "training.patience": 0}, "would never end"),
     ],
 )
 def test_bad_settings(config: str, overrides: dict[str, Any], message: str, folder: Path) -> None:
@@ -113,11 +158,20 @@ def test_bad_settings(config: str, overrides: dict[str, Any], message: str, fold
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [("[nlp\n", "line: 1"), ("[training]\nseed = ${paths.nope}\n", "paths")],
+    ("content", "message"),
+    [
+        (b"[nlp\n", "line: 1"),
+        (b"[training]\nseed = ${paths.nope}\n", "paths"),
+        (b"[paths]\ntrain = null\n", r"no \[training\] section"),
+        (
+            "# 配置\n[training]\n".encode("gbk"),
+            r"not UTF-8 text \(byte 0xc5 at position 2",
+        ),
+        (b"\xef\xbb\xbf[training]\n", "byte-order mark"),
+    ],
 )
-def test_malformed_config(text: str, message: str, folder: Path) -> None:
-    (folder / "bad.cfg").write_text(text)
+def test_malformed_config(content: bytes, message: str, folder: Path) -> None:
+    (folder / "bad.cfg").write_bytes(content)
     with pytest.raises(XinzhiError, match=message):
         train("bad.cfg", "out")
 
@@ -151,6 +205,7 @@ def test_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("assets/encoders/none", "encoder folder assets/encoders/none does not exist"),
         ("./none", "does not exist"),
         (None, r"paths\.encoder is not set"),
+        ("", r"paths\.encoder is not set"),
     ],
 )
 def test_encoder_folder_is_not_there(encoder: str | None, message: str, folder: Path) -> None:

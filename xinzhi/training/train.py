@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from spacy.training.initialize import init_nlp
 from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST
 from spacy.training.loop import train as train_nlp
 
+from ..compat import fcntl
 from ..errors import XinzhiError
 from .checks import check_config_file, check_inputs, readable_errors
 from .device import use_device
@@ -39,7 +43,8 @@ def train(
     overrides (dict): Config settings by dotted name, e.g. {"paths.train": "corpus/train.spacy"}.
     RETURNS (Path): The folder of the best pipeline, OUTPUT/model-best.
     RAISES (XinzhiError): Something the user can put right: a missing file, an invalid setting, an
-        unknown encoder, a GPU that is not there, an output folder that cannot be written.
+        unknown encoder, a GPU that is not there, an output folder that cannot be written or that
+        another training is writing to.
     """
     config_path, output = Path(config_path), Path(output)
     check_config_file(config_path)
@@ -48,8 +53,8 @@ def train(
     with readable_errors(config_path):
         config = util.load_config(config_path, overrides=overrides or {}, interpolate=False)
         check_inputs(config.interpolate(), config_path)
-    work = _work_folder(output)
-    with readable_errors(config_path):
+    with _held(output), readable_errors(config_path):
+        work = _work_folder(output)
         print("Initialising the pipeline from the training data …", flush=True)
         nlp = init_nlp(config, use_gpu=gpu_id)
         _train(nlp, work, gpu_id)
@@ -69,19 +74,54 @@ def best_score(model_best: Path) -> dict[str, Any]:
     return {"score": sum(weights[name] * value for name, value in scores.items()), "scores": scores}
 
 
+@contextmanager
+def _held(output: Path) -> Iterator[None]:
+    """Hold the output folder, made if need be, so that no second training writes to it.
+
+    The system lets go of it when the process ends, however it ends. Windows, and file systems
+    without locks, do without.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise _cannot_write(output, err) from err
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(output, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as err:
+        os.close(handle)
+        raise XinzhiError(
+            f"Another training is writing to {output}.",
+            "Wait until it has ended, or name another folder with -o.",
+        ) from err
+    except OSError:
+        pass
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
 def _work_folder(output: Path) -> Path:
-    """RETURNS (Path): An empty folder in `output`, which is made if need be."""
+    """RETURNS (Path): An empty folder in `output`."""
     work = output / UNFINISHED
     try:
         if work.exists():
             shutil.rmtree(work)
-        work.mkdir(parents=True)
+        work.mkdir()
     except OSError as err:
-        raise XinzhiError(
-            f"Cannot write to the output folder {output}: {err.strerror}.",
-            "Name a folder you may write to with -o.",
-        ) from err
+        raise _cannot_write(output, err) from err
     return work
+
+
+def _cannot_write(output: Path, err: OSError) -> XinzhiError:
+    return XinzhiError(
+        f"Cannot write to the output folder {output}: {err.strerror}.",
+        "Name a folder you may write to with -o.",
+    )
 
 
 def _train(nlp: Language, work: Path, gpu_id: int) -> None:
