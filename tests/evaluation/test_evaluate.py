@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 
 import pytest
@@ -126,10 +127,10 @@ def test_a_pipeline_is_loaded_from_disk(ruler: Language, corpus: Path, tmp_path:
     assert evaluate(tmp_path / "模型 1", corpus)["entities"]["support"] == 4
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"hello"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"hello", zlib.compress(b"hello")])
 def test_unreadable_corpus(content: bytes, ruler: Language, tmp_path: Path) -> None:
     (tmp_path / "bad.spacy").write_bytes(content)
-    with pytest.raises(XinzhiError, match=r"bad\.spacy cannot be read"):
+    with pytest.raises(XinzhiError, match=r"bad\.spacy (is not a DocBin|cannot be read)"):
         evaluate(ruler, tmp_path / "bad.spacy")
 
 
@@ -138,6 +139,15 @@ def test_missing_corpus_and_pipeline(ruler: Language, corpus: Path, tmp_path: Pa
         evaluate(ruler, tmp_path / "none.spacy")
     with pytest.raises(XinzhiError, match="Cannot load the pipeline no_such_pipeline"):
         evaluate("no_such_pipeline", corpus)
+
+
+@pytest.mark.parametrize("name", ["meta.json", "config.cfg", "entity_ruler/patterns.jsonl"])
+def test_damaged_pipeline(ruler: Language, corpus: Path, tmp_path: Path, name: str) -> None:
+    ruler.to_disk(tmp_path / "模型")
+    (tmp_path / "模型" / name).write_text("{", encoding="utf8")
+    with pytest.raises(XinzhiError, match=r"Cannot load the pipeline .*模型: \S") as caught:
+        evaluate(tmp_path / "模型", corpus)
+    assert "\n" not in caught.value.fact
 
 
 def test_empty_corpus(ruler: Language, save_corpus: SaveCorpus) -> None:

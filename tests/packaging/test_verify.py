@@ -33,9 +33,9 @@ def test_texts_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> Non
         read_texts(None, path, 20)
 
 
-@pytest.mark.parametrize("name", ["missing-0.1.0-py3-none-any.whl", "a.txt"])
+@pytest.mark.parametrize("name", ["b-0.1-py3-none-any.whl", "a.txt", "a-0.1-py3-none-any.whl"])
 def test_no_wheel(tmp_path: Path, name: str) -> None:
-    if name == "a.txt":
+    if name.startswith("a"):
         (tmp_path / name).write_text("x")
     with pytest.raises(XinzhiError, match="wheel"):
         verify_wheel(tmp_path / name, SAMPLES)

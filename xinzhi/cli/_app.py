@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Any
 
@@ -10,16 +11,25 @@ from typer.core import TyperGroup
 
 from ..errors import XinzhiError
 
+# A full, read-only or forbidden disk can show up anywhere; anything else is ours to explain.
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
 
 class CleanErrors(TyperGroup):
-    """Turn a XinzhiError into one message on stderr and exit code 1."""
+    """Turn a XinzhiError, or a disk that refuses, into one message on stderr and exit code 1."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except XinzhiError as err:
-            typer.secho(f"✘ {err}", fg="red", err=True)
-            sys.exit(1)
+            message = str(err)
+        except OSError as err:
+            if err.errno not in DISK_ERRORS:
+                raise
+            place = f"{err.filename}: " if err.filename else ""
+            message = f"{place}{err.strerror}.\n  Free some space, or name a place you may use."
+        typer.secho(f"✘ {message}", fg="red", err=True)
+        sys.exit(1)
 
 
 app = typer.Typer(

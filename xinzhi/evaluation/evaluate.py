@@ -64,16 +64,17 @@ def load_pipeline(pipeline: Language | str | Path, gpu_id: int = -1) -> Language
     pipeline (Language / str / Path): A loaded pipeline, or what `spacy.load` takes.
     gpu_id (int): The number of the GPU, -1 for the CPU.
     RETURNS (Language): The pipeline.
-    RAISES (XinzhiError): There is no such pipeline, or the GPU is not there.
+    RAISES (XinzhiError): There is no such pipeline, it is damaged, or the GPU is not there.
     """
     if isinstance(pipeline, Language):
         return pipeline
     use_device(gpu_id)
     try:
         return util.load_model(pipeline)
-    except OSError as err:
+    except (OSError, ValueError, KeyError) as err:
+        reason = " ".join(str(err).split())[:300] or repr(err)
         raise XinzhiError(
-            f"Cannot load the pipeline {pipeline}: {str(err).splitlines()[0]}",
+            f"Cannot load the pipeline {pipeline}: {reason}",
             "Name a trained pipeline, e.g. training/smartcity/model-best, or an installed package.",
         ) from err
 

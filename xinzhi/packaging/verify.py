@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,10 @@ def _package_of(wheel: Path) -> str:
         name, _, _, _ = parse_wheel_filename(wheel.name)
     except InvalidWheelFilename as err:
         raise XinzhiError(f"{wheel} is not a wheel: {err}", "Build it: xinzhi package") from err
+    if not zipfile.is_zipfile(wheel):
+        raise XinzhiError(
+            f"{wheel} is damaged: it is no zip file.", "Build it again: xinzhi package"
+        )
     return name.replace("-", "_")
 
 
