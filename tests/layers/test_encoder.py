@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import spacy
+import torch
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
@@ -183,6 +184,36 @@ def test_one_megabyte_of_unspaced_chinese(initialized: Language) -> None:
     transformer = initialized.get_pipe("transformer")
     doc = transformer(initialized.make_doc(text))
     assert (doc._.trf_data.align.lengths > 0).all()
+
+
+def test_training_keeps_the_activations_of_one_group_only(tiny_encoder: MakeEncoder) -> None:
+    """A long document in several groups: the same vectors and gradients, less memory."""
+    text = "智慧城市建设稳步推进" * 60
+    runs = {}
+    for group_pieces in (64, 4096):
+        nlp = make_nlp(tiny_encoder(), window=40, overlap=10, group_pieces=group_pieces)
+        nlp.initialize(lambda nlp=nlp: examples_of(nlp, ZH))
+        model = nlp.get_pipe("transformer").model
+        for module in model.shims[0].module.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        kept: list[int] = []
+
+        def keep(tensor: torch.Tensor, kept: list[int] = kept) -> torch.Tensor:
+            kept.append(tensor.nbytes)
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            batch, backprop = model([nlp.make_doc(text)], is_train=True)
+        before = sum(kept)
+        backprop(batch)
+        gradients = [w.grad.clone() for w in model.shims[0].module.parameters()]
+        runs[group_pieces] = (batch.flat, gradients, before)
+    (few, few_gradients, few_kept), (all_, all_gradients, all_kept) = runs[64], runs[4096]
+    np.testing.assert_allclose(few, all_, atol=1e-5)
+    for one, other in zip(few_gradients, all_gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+    assert few_kept < all_kept / 5
 
 
 def test_end_of_a_long_document_has_the_vectors_it_has_alone(tiny_encoder: MakeEncoder) -> None:

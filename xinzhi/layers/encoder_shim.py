@@ -16,6 +16,7 @@ from spacy.errors import Errors
 from thinc.api import Optimizer, PyTorchGradScaler, PyTorchShim, torch2xp, xp2torch
 from thinc.types import FloatsXd
 from thinc.util import get_torch_default_device
+from torch.utils.checkpoint import checkpoint
 
 from ..encoders.loading import build_transformer, config_dict
 from ..encoders.precision import autocast_dtype
@@ -62,22 +63,31 @@ class TorchEncoder(torch.nn.Module):
         rows: torch.Tensor,
         ranks: torch.Tensor,
     ) -> torch.Tensor:
-        """RETURNS (Tensor): float32 vectors, shape (len(rows), width)."""
+        """RETURNS (Tensor): float32 vectors, shape (len(rows), width).
+
+        In training, several groups (a document longer than one group) are computed again in the
+        backward pass, so that the activations of one group at a time are in memory.
+        """
         if not groups:
             return self.mean.new_zeros((0, len(self.mean)))
         precision = self.train_precision if self.training else self.predict_precision
         device = rows.device.type
         dtype = autocast_dtype(precision, device)
         with torch.autocast(device, dtype=dtype, enabled=dtype is not None):
-            states = [
-                self.transformer(input_ids=ids, attention_mask=mask).last_hidden_state.flatten(0, 1)
-                for ids, mask in groups
-            ]
+            if self.training and len(groups) > 1:
+                states = [checkpoint(self._states, *group, use_reentrant=False) for group in groups]
+            else:
+                states = [self._states(*group) for group in groups]
         picked = torch.cat(states).float().index_select(0, rows)
         picked = (picked - self.mean) * self.scale
         if self.ranks is not None:
             picked = picked + self.ranks(ranks.clamp(max=MAX_RANK - 1))
         return picked
+
+    def _states(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """RETURNS (Tensor): The last layer's vectors, shape (rows * longest, width)."""
+        output = self.transformer(input_ids=ids, attention_mask=mask)
+        return cast(torch.Tensor, output.last_hidden_state.flatten(0, 1))
 
     def standardise(self, vectors: torch.Tensor) -> None:
         """Shift and scale the output so that these vectors have mean 0 and variance 1.
