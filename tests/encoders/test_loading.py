@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -36,3 +37,18 @@ def test_a_damaged_folder_is_named(
     with pytest.raises(XinzhiError, match=r"编码器' cannot be loaded: \S") as caught:
         load_encoder(str(folder))
     assert "hub name" not in str(caught.value)
+
+
+def test_an_unreachable_hub_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_network(name: str, **kwargs: object) -> None:
+        logging.getLogger("huggingface_hub.utils._http").warning("Retrying in 1s [Retry 1/5].")
+        raise OSError("We couldn't connect to 'https://huggingface.co'.")
+
+    monkeypatch.setattr("transformers.AutoConfig.from_pretrained", no_network)
+    with pytest.raises(XinzhiError, match=r"couldn't connect[\s\S]*HF_ENDPOINT"):
+        load_encoder("nobody/nothing")
+    assert "Retrying" not in caplog.text
+    logging.getLogger("huggingface_hub.utils._http").warning("Retrying again")
+    assert "Retrying again" in caplog.text

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,11 +48,13 @@ def load_encoder(name: str) -> LoadedEncoder:
 
     source = resolve(name)
     try:
-        config = AutoConfig.from_pretrained(source)
-        if hasattr(config, "attention_probs_dropout_prob"):
-            config.attention_probs_dropout_prob = 0.0  # torch has no fused attention with it on CPU
-        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
-        transformer = AutoModel.from_pretrained(source, config=config, **_without_pooler(config))
+        with _no_retry_lines():
+            config = AutoConfig.from_pretrained(source)
+            if hasattr(config, "attention_probs_dropout_prob"):
+                config.attention_probs_dropout_prob = 0.0  # torch on CPU: not fused with it
+            tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
+            without_pooler = _without_pooler(config)
+            transformer = AutoModel.from_pretrained(source, config=config, **without_pooler)
     except (OSError, ValueError, ImportError, SafetensorError) as err:
         raise _not_loaded(name, err) from err
     if not tokenizer.is_fast:
@@ -123,5 +128,18 @@ def _not_loaded(name: str, err: Exception) -> XinzhiError:
     return XinzhiError(
         f"The encoder '{name}' is not a local folder, not a registered encoder "
         f"({', '.join(sorted(sources))}), and could not be loaded as a hub name: {reason}",
-        "Check paths.encoder in the config, or run: xinzhi encoder fetch e5-small --out FOLDER",
+        "Check paths.encoder in the config, or run: xinzhi encoder fetch e5-small --out FOLDER. "
+        "For a hub behind a firewall, set HF_ENDPOINT to a mirror you can reach.",
     )
+
+
+@contextmanager
+def _no_retry_lines() -> Iterator[None]:
+    """Without a network the hub client warns before each of its retries; one error is enough."""
+    logger = logging.getLogger("huggingface_hub.utils._http")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
