@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+from collections import Counter
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -58,19 +61,16 @@ def make_tiny_encoder(folder: Path, kind: str = "unigram", *, seed: int = 0) -> 
 
 def _unigram() -> tuple[Tokenizer, dict[str, str]]:
     special = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
-    tokenizer = Tokenizer(models.Unigram())
+    counts = _substrings(["▁" + text.replace(" ", "▁") for text in TEXTS])
+    total = sum(counts.values())
+    scored = [(piece, math.log(count / total)) for piece, count in counts.items()]
+    vocabulary = [*((token, 0.0) for token in special.values()), *scored]
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=3))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.Nmt(), normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")]
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    trainer = trainers.UnigramTrainer(
-        vocab_size=400,
-        special_tokens=list(special.values()),
-        unk_token="<unk>",
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(TEXTS, trainer)
     _template(tokenizer, "<s>", "</s>")
     return tokenizer, special
 
@@ -82,14 +82,13 @@ def _wordpiece() -> tuple[Tokenizer, dict[str, str]]:
         "cls_token": "[CLS]",
         "sep_token": "[SEP]",
     }
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    counts = _substrings(re.findall(r"[a-z]+|[^a-z\s]", " ".join(TEXTS).lower()))
+    pieces = [*special.values(), *counts, *(f"##{piece}" for piece in counts)]
+    vocabulary = {piece: i for i, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=400, special_tokens=list(special.values()), show_progress=False
-    )
-    tokenizer.train_from_iterator(TEXTS, trainer)
     _template(tokenizer, "[CLS]", "[SEP]")
     return tokenizer, special
 
@@ -111,6 +110,22 @@ def _bpe() -> tuple[Tokenizer, dict[str, str]]:
         ("</s>", ids("</s>")), ("<s>", ids("<s>")), trim_offsets=True, add_prefix_space=False
     )
     return tokenizer, special
+
+
+def _substrings(texts: list[str], longest: int = 5, size: int = 350) -> dict[str, int]:
+    """Every character and the most frequent longer substrings, counted.
+
+    Made by hand, since the trainers of `tokenizers` break ties differently in every process.
+    """
+    counts = Counter(
+        text[i : i + n]
+        for text in texts
+        for n in range(1, longest + 1)
+        for i in range(len(text) - n + 1)
+    )
+    inner = {piece: count for piece, count in counts.items() if "▁" not in piece[1:]}
+    ranked = sorted(inner, key=lambda piece: (len(piece) > 1, -inner[piece] * len(piece), piece))
+    return {piece: inner[piece] for piece in ranked[:size]}
 
 
 def _template(tokenizer: Tokenizer, first: str, last: str) -> None:
