@@ -158,7 +158,7 @@ def test_documents_of_any_length(text, pooling):
     nlp = blank("zh", ("xinzhi_cats", {"model": classifier(pooling=pooling)}))
     train(nlp, cats_examples(nlp), steps=2)
     alone, mixed = nlp(text), list(nlp.pipe(["", text, "公园里有花。"]))
-    assert alone.cats == pytest.approx(mixed[1].cats, abs=1e-6)
+    assert alone.cats == pytest.approx(mixed[1].cats, abs=1e-5)
     for head in ("topic", "mood"):
         assert sum(alone._.heads[head].values()) == pytest.approx(1, abs=1e-6)
 
