@@ -20,6 +20,7 @@ from spacy.training.loop import train as train_nlp
 from ..compat import fcntl
 from ..errors import XinzhiError
 from .checks import check_config_file, check_inputs, readable_errors
+from .dev_annotation import check_dev_annotation
 from .device import use_device
 from .memory import return_freed_memory
 
@@ -57,6 +58,7 @@ def train(
         work = _work_folder(output)
         print("Initialising the pipeline from the training data …", flush=True)
         nlp = init_nlp(config, use_gpu=gpu_id)
+        _check_dev(nlp, config_path)
         _train(nlp, work, gpu_id)
         return _publish(work, output)
 
@@ -122,6 +124,12 @@ def _cannot_write(output: Path, err: OSError) -> XinzhiError:
         f"Cannot write to the output folder {output}: {err.strerror}.",
         "Name a folder you may write to with -o.",
     )
+
+
+def _check_dev(nlp: Language, config_path: Path) -> None:
+    training = nlp.config.interpolate()["training"]
+    (dev_corpus,) = util.resolve_dot_names(nlp.config.interpolate(), [training["dev_corpus"]])
+    check_dev_annotation(dev_corpus(nlp), training["score_weights"], str(config_path))
 
 
 def _train(nlp: Language, work: Path, gpu_id: int) -> None:
