@@ -93,7 +93,11 @@ def test_a_failed_training_leaves_what_was_there(
     assert steps[-1] == 6
     assert predictions(Path("out/model-best")) == before
     assert "did not finish. The best so far: " in capsys.readouterr().out
-    assert predictions(Path("out/unfinished/model-best"))
+    stopped = predictions(Path("out/unfinished/model-best"))
+    train("train.cfg", "out")
+    assert "The unfinished training before this one: out/unfinished-1" in capsys.readouterr().out
+    assert predictions(Path("out/unfinished-1/model-best")) == stopped
+    assert not Path("out/unfinished").exists()
 
 
 @pytest.mark.parametrize("damage", [lambda b: b"not a corpus", lambda b: b[:-5], lambda b: b""])
@@ -154,7 +158,7 @@ def test_bad_settings(config: str, overrides: dict[str, Any], message: str, fold
         train(config, "out", overrides=overrides)
     assert len(str(error.value)) < 500
     assert error.value.next_step
-    assert not Path("out/model-best").exists()
+    assert not Path("out").exists() or not list(Path("out").iterdir())
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,11 @@ def train(
     with readable_errors(config_path):
         config = util.load_config(config_path, overrides=overrides or {}, interpolate=False)
         check_inputs(config.interpolate(), config_path)
-    with _held(output), readable_errors(config_path):
-        work = _work_folder(output)
+    with _held(output), readable_errors(config_path), _work_folder(output) as work:
         print("Initialising the pipeline from the training data …", flush=True)
         nlp = init_nlp(config, use_gpu=gpu_id)
         _check_dev(nlp, config_path)
-        _train(nlp, work, gpu_id)
+        train_nlp(nlp, work, use_gpu=gpu_id, stdout=sys.stdout, stderr=sys.stderr)
         return _publish(work, output)
 
 
@@ -107,16 +107,40 @@ def _held(output: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _work_folder(output: Path) -> Path:
-    """RETURNS (Path): An empty folder in `output`."""
+@contextmanager
+def _work_folder(output: Path) -> Iterator[Path]:
+    """Make an empty folder in `output` to train in.
+
+    A training that stops early leaves it there if it holds a pipeline, and says so; the next
+    training moves that pipeline out of its way, to `unfinished-1` and so on.
+    """
     work = output / UNFINISHED
     try:
-        if work.exists():
+        if _holds_pipeline(work):
+            print(f"The unfinished training before this one: {_put_aside(work)}", flush=True)
+        elif work.exists():
             shutil.rmtree(work)
         work.mkdir()
     except OSError as err:
         raise _cannot_write(output, err) from err
-    return work
+    try:
+        yield work
+    except BaseException:
+        if _holds_pipeline(work):
+            print(f"Training did not finish. The best so far: {work / DIR_MODEL_BEST}", flush=True)
+        else:
+            shutil.rmtree(work, ignore_errors=True)
+        raise
+
+
+def _holds_pipeline(work: Path) -> bool:
+    return (work / DIR_MODEL_BEST / "config.cfg").is_file()
+
+
+def _put_aside(work: Path) -> Path:
+    """RETURNS (Path): Where the folder is now."""
+    numbers = (n for n in count(1) if not work.with_name(f"{work.name}-{n}").exists())
+    return work.rename(work.with_name(f"{work.name}-{next(numbers)}"))
 
 
 def _cannot_write(output: Path, err: OSError) -> XinzhiError:
@@ -130,16 +154,6 @@ def _check_dev(nlp: Language, config_path: Path) -> None:
     training = nlp.config.interpolate()["training"]
     (dev_corpus,) = util.resolve_dot_names(nlp.config.interpolate(), [training["dev_corpus"]])
     check_dev_annotation(dev_corpus(nlp), training["score_weights"], str(config_path))
-
-
-def _train(nlp: Language, work: Path, gpu_id: int) -> None:
-    """Run spaCy's loop; if it stops early, say where the best pipeline so far is."""
-    try:
-        train_nlp(nlp, work, use_gpu=gpu_id, stdout=sys.stdout, stderr=sys.stderr)
-    except BaseException:
-        if (work / DIR_MODEL_BEST / "config.cfg").is_file():
-            print(f"Training did not finish. The best so far: {work / DIR_MODEL_BEST}", flush=True)
-        raise
 
 
 def _publish(work: Path, output: Path) -> Path:
