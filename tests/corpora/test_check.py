@@ -80,9 +80,9 @@ def test_findings_are_the_same_before_and_after_conversion(corpus, tmp_path):
 
 def test_printed_report(corpus):
     text = printed(check(corpus))
-    assert "2 texts shared between files" in text
+    assert "Texts shared between files: 2" in text
     assert "annotated differently: entities" in text
-    assert "1 entities that do not fit the tokens" in text
+    assert "Entities that do not fit the tokens (conversion marks their tokens as missing): 1" in text
     assert "'去⟦ 上海⟧'; use [2, 4]" in text
     assert "Head t" in text
 
@@ -105,8 +105,9 @@ def test_problems_are_those_of_convert(write_jsonl):
     assert "dev.jsonl:1 (record 9): entity label 'B' never occurs in train" in facts
     assert len(report.problems) == 3
     text = printed(report)
-    assert "3 problems that stop a conversion" in text
-    assert "dev.jsonl: 'tags' in 1 records" in text
+    assert "Problems that stop a conversion: 3" in text
+    assert "→ Correct these records" in text
+    assert "dev.jsonl: 'tags', records: 1" in text
     json.dumps(report.to_dict())
 
 

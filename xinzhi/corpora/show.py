@@ -15,6 +15,14 @@ from .check import CheckReport
 from .convert import REPORT, SHOWN, ConvertReport
 from .inventory import ENTITIES, FileInventory
 
+LABELS_STEP = "Correct a misspelt label, or add training texts that have it."
+SHARED_STEP = "Keep each text in one file: scores on texts seen in training are too high."
+CONFLICTS_STEP = "Decide on one annotation for each text."
+REPEATED_STEP = "Remove the copies, unless they should count more than once."
+PROBLEMS_STEP = "Correct these records, then check again: conversion or training would stop here."
+IGNORED_STEP = "Nothing, if they are not annotation; else rename them (docs/data-format.md)."
+MISALIGNED_STEP = "Correct the offsets as suggested, then check again."
+
 
 def show_conversion(report: ConvertReport, output_dir: Path, console: Console) -> None:
     """Print what a conversion did.
@@ -31,7 +39,7 @@ def show_conversion(report: ConvertReport, output_dir: Path, console: Console) -
         table.add_row(escape(item.output.name), *(f"{count:,}" for count in counts))
     console.print(table)
     show_ignored({item.source: item.found for item in report.files}, console)
-    show_list("labels that train does not have", report.warnings, console)
+    show_list("Labels that train does not have", report.warnings, console, LABELS_STEP)
     show_misaligned(report.misaligned, console)
     console.print(f"Report: {output_dir / REPORT}", markup=False, soft_wrap=True)
 
@@ -50,11 +58,13 @@ def show_check(report: CheckReport, console: Console) -> None:
     shared = [item for item in report.repeated if item.shared]
     conflicts = [item for item in report.repeated if item.conflicts and not item.shared]
     others = [item for item in report.repeated if not item.shared and not item.conflicts]
-    show_list("texts shared between files", shared, console)
-    show_list("texts annotated differently in one file", conflicts, console)
-    show_list("texts repeated in one file", others, console)
+    show_list("Texts shared between files", shared, console, SHARED_STEP)
+    show_list("Texts annotated differently in one file", conflicts, console, CONFLICTS_STEP)
+    show_list("Texts repeated in one file", others, console, REPEATED_STEP)
     show_misaligned(report.misaligned, console)
-    show_list("problems that stop a conversion", report.problems, console, style="red")
+    show_list(
+        "Problems that stop a conversion", report.problems, console, PROBLEMS_STEP, style="red"
+    )
     if not report.has_findings:
         console.print("✔ Nothing to correct.", style="green")
 
@@ -101,11 +111,11 @@ def show_ignored(files: Mapping[Path, FileInventory], console: Console) -> None:
     console (Console): Where to print.
     """
     ignored = [
-        f"{path}: '{name}' in {count} records"
+        f"{path}: '{name}', records: {count}"
         for path, item in files.items()
         for name, count in item.ignored.items()
     ]
-    show_list("fields that were not read", ignored, console)
+    show_list("Fields that were not read", ignored, console, IGNORED_STEP)
 
 
 def show_misaligned(misaligned: Sequence[Misaligned], console: Console) -> None:
@@ -115,9 +125,10 @@ def show_misaligned(misaligned: Sequence[Misaligned], console: Console) -> None:
     console (Console): Where to print.
     """
     show_list(
-        "entities that do not fit the tokens (conversion marks their tokens as missing)",
+        "Entities that do not fit the tokens (conversion marks their tokens as missing)",
         misaligned,
         console,
+        MISALIGNED_STEP,
     )
     inclusive = sum(item.reason == INCLUSIVE for item in misaligned)
     if 2 * inclusive > len(misaligned):
@@ -128,21 +139,29 @@ def show_misaligned(misaligned: Sequence[Misaligned], console: Console) -> None:
         )
 
 
-def show_list(title: str, items: Sequence[object], console: Console, style: str = "yellow") -> None:
-    """Print the number of findings and the first of them.
+def show_list(
+    title: str,
+    items: Sequence[object],
+    console: Console,
+    next_step: str,
+    style: str = "yellow",
+) -> None:
+    """Print the number of findings, the first of them, and what to do.
 
     title (str): What they are.
     items (Sequence): The findings; nothing is printed if there are none.
     console (Console): Where to print.
+    next_step (str): What to do about them.
     style (str): Colour of the title.
     """
     if not items:
         return
-    console.print(f"{len(items)} {title}:", style=style)
+    console.print(f"{title}: {len(items)}", style=style)
     for item in items[:SHOWN]:
         console.print(f"  {item}", markup=False, highlight=False, soft_wrap=True)
     if len(items) > SHOWN:
         console.print(f"  … and {len(items) - SHOWN} more")
+    console.print(f"  → {next_step}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(title: str, first: str = "file") -> Table:
