@@ -125,13 +125,15 @@ def check_encoder_source(point: EntryPoint, encoder: Encoder, folder: Path) -> N
 
 
 def check_format(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
+    from xinzhi.corpora.formats import AUTO, Sample
+
     files = {"docbin": folder / "a.spacy", "jsonl": folder / "a.jsonl"}
     DocBin(docs=[spacy.blank("zh")("一网通办")]).to_disk(files["docbin"])
     files["jsonl"].write_text('{"id": 1, "text": "一网通办", "label": []}\n', encoding="utf8")
     reader = point.load()
     assert reader.name == point.name
-    assert [name for name, path in files.items() if reader.sniff(path)] == [point.name]
-    assert [record.text for record in reader.read(files[point.name])] == ["一网通办"]
+    assert [name for name, path in files.items() if reader.sniff(Sample.of(path))] == [point.name]
+    assert [record.text for record in reader.read(files[point.name], AUTO)] == ["一网通办"]
 
 
 CHECKS = {

@@ -257,6 +257,7 @@ def test_all_problems_come_in_one_message_and_all_are_in_the_report(write_jsonl,
         "file": str(dev),
         "line": 10,
         "record": 9,
+        "kind": "error",
         "fact": "the text is empty",
     }
     assert saved["converted"] is False

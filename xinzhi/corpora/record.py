@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 SpanTuple: TypeAlias = tuple[int, int, str]
 HeadValue: TypeAlias = str | list[str] | dict[str, float]
+ProblemKind: TypeAlias = Literal["error", "skipped", "note"]
 
 
 @dataclass
@@ -25,7 +26,16 @@ class Record:
         head), or a dict from label to a value in [0, 1]. An absent head was not annotated.
     scores (dict): Name to number, for regression heads. An absent name was not annotated.
     meta (dict): Anything else worth carrying along; JSON values only.
+    annotator (str | None): Who annotated it, as far as the tool says.
+    unknown (list): Ranges (start, end) in which entities were not annotated although those of the
+        rest of the text were; learning and scoring leave their tokens out.
+    relations (int): Relations between entities in the input; they are counted, not kept.
+    lost (list): A fact for each annotation of the input that has no place in this model.
     ignored (list): Names of input fields that have no place in this model.
+    surfaces (dict): Span to the words that the input itself says it covers, where it does; for
+        checks of the offsets.
+    model (str): The pipeline that made the annotations; empty if people did.
+    confidence (dict): How sure that pipeline was, by (start, end, label) and by (head, label).
     """
 
     id: str | int
@@ -36,27 +46,44 @@ class Record:
     cats: dict[str, HeadValue] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
+    annotator: str | None = None
+    unknown: list[tuple[int, int]] = field(default_factory=list)
+    relations: int = 0
+    lost: list[str] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+    surfaces: dict[SpanTuple, str] = field(default_factory=dict)
+    model: str = ""
+    confidence: dict[SpanTuple | tuple[str, str], float] = field(default_factory=dict)
 
-    def problem(self, fact: str) -> Problem:
+    @property
+    def tasks(self) -> list[str]:
+        """What was annotated: "entities", "cats/HEAD" and "scores/NAME"."""
+        entities = [] if self.spans is None else ["entities"]
+        heads = [f"cats/{head}" for head in self.cats]
+        return [*entities, *heads, *(f"scores/{name}" for name in self.scores)]
+
+    def problem(self, fact: str, kind: ProblemKind = "error") -> Problem:
         """Something that is wrong with this record."""
-        return Problem(fact, self.source, self.line, self.id)
+        return Problem(fact, self.source, self.line, self.id, kind)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something in an input that stops a conversion.
+    """Something in an input that somebody should know.
 
     fact (str): What is wrong.
     source (Path): The file.
     line (int | None): The line (or document number) in it, if there is one.
     record_id (str | int | None): The record, if it has an identity.
+    kind (str): "error": a record or a whole file that cannot be used; "skipped": a record that is
+        left out on purpose, such as one that the annotator rejected; "note": nothing is left out.
     """
 
     fact: str
     source: Path
     line: int | None = None
     record_id: str | int | None = None
+    kind: ProblemKind = "error"
 
     def __str__(self) -> str:
         place = str(self.source) if self.line is None else f"{self.source}:{self.line}"
@@ -68,6 +95,7 @@ class Problem:
             "file": str(self.source),
             "line": self.line,
             "record": self.record_id,
+            "kind": self.kind,
             "fact": self.fact,
         }
 

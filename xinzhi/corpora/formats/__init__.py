@@ -1,70 +1,112 @@
 """Annotation formats: one file per format, found through the entry-point group `xinzhi_formats`.
 
-To add a format, write a module with an object that follows `Format` and name it in that group.
+To add a format, write a module with an object that follows `Format` (or `WritableFormat`) and name
+it in that group. The choices of the command line and the table in docs/data-format.md follow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import catalogue
 
 from ...errors import XinzhiError
 from ..record import Problem, Record
+from ._base import EVERYTHING, Format, ReadOptions, Sample, WritableFormat, WriteOptions
+
+__all__ = [
+    "AUTO",
+    "EVERYTHING",
+    "FORMATS",
+    "Format",
+    "ReadOptions",
+    "Sample",
+    "WritableFormat",
+    "WriteOptions",
+    "detect_format",
+    "get_format",
+    "known_formats",
+    "read_records",
+]
 
 FORMATS = catalogue.create("xinzhi", "formats", entry_points=True)
+AUTO = ReadOptions()
+NO_ANNOTATION = {".conf", ".md"}  # configuration of brat, read-me files
 
 
-class Format(Protocol):
-    """What a format provides."""
+def known_formats() -> dict[str, Format]:
+    """RETURNS (dict): Every registered format by its name, sorted."""
+    return dict(sorted(FORMATS.get_all().items()))
 
-    name: str
-    help: str
 
-    def sniff(self, path: Path) -> bool:
-        """Whether the file looks like this format."""
-        ...
+def get_format(name: str) -> Format:
+    """RETURNS (Format): The registered format of this name.
 
-    def read(self, path: Path) -> Iterator[Record | Problem]:
-        """Stream the records of a file, and a Problem in place of each that cannot be read."""
-        ...
+    RAISES (XinzhiError): If there is none; the message names those there are.
+    """
+    formats = known_formats()
+    if name not in formats:
+        raise XinzhiError(
+            f"There is no format '{name}'.", f"Known formats are {', '.join(formats)}."
+        )
+    return formats[name]
 
 
 def detect_format(path: Path) -> Format:
     """Find the format of a file.
 
     path (Path): An existing file.
-    RETURNS (Format): The first registered format that recognises it.
+    RETURNS (Format): The registered format that recognises it best.
     RAISES (XinzhiError): If none does.
     """
-    formats: dict[str, Format] = FORMATS.get_all()
-    for fmt in formats.values():
-        if fmt.sniff(path):
-            return fmt
-    known = "; ".join(f"{name}: {fmt.help}" for name, fmt in sorted(formats.items()))
+    sample = Sample.of(path)
+    formats = known_formats()
+    scores = {name: fmt.sniff(sample) for name, fmt in formats.items()}
+    best = max(scores, key=scores.__getitem__)
+    if scores[best] > 0:
+        return formats[best]
+    known = "; ".join(f"{name}: {fmt.help}" for name, fmt in formats.items())
     raise XinzhiError(f"{path}: the format was not recognised.", f"Known formats are {known}")
 
 
-def read_records(path: Path) -> Iterator[Record | Problem]:
-    """Stream one file through its format. A file that cannot be opened is one Problem.
+def read_records(path: Path, options: ReadOptions = AUTO) -> Iterator[Record | Problem]:
+    """Stream one file, or all files of a folder. A file that cannot be opened is one Problem.
 
-    path (Path): The file.
+    path (Path): The file or folder.
+    options (ReadOptions): How to read it.
     YIELDS (Record | Problem): In file order.
     """
     try:
-        with path.open("rb") as file_:
-            empty = not file_.read(1)
-        if empty:
-            yield Problem("the file is empty", path)
+        if path.is_dir():
+            yield from _read_folder(path, options)
         else:
-            yield from detect_format(path).read(path)
+            yield from _read_file(path, options)
     except FileNotFoundError:
         yield Problem("no such file", path)
-    except IsADirectoryError:
-        yield Problem("this is a directory; name the files in it", path)
     except OSError as err:
         yield Problem(f"the file cannot be read ({err.strerror})", path)
     except XinzhiError as err:
         yield Problem(f"{err.fact.removeprefix(f'{path}: ')} {err.next_step}", path)
+
+
+def _read_folder(path: Path, options: ReadOptions) -> Iterator[Record | Problem]:
+    files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+    if not files:
+        yield Problem("the folder is empty", path)
+    for file in files:
+        hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
+        if hidden or file.suffix in NO_ANNOTATION:
+            yield Problem("not a file with annotations", file, kind="skipped")
+        elif file.suffix != ".txt" or not file.with_suffix(".ann").exists():  # brat: read with it
+            yield from read_records(file, options)
+
+
+def _read_file(path: Path, options: ReadOptions) -> Iterator[Record | Problem]:
+    with path.open("rb") as file:
+        empty = not file.read(1)
+    if empty:
+        yield Problem("the file is empty", path)
+        return
+    fmt = detect_format(path) if options.format == "auto" else get_format(options.format)
+    yield from fmt.read(path, options)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..record import Problem, Record
+from ._base import EVERYTHING, ReadOptions, Sample
 
 
 class DocBinFormat:
@@ -13,12 +14,13 @@ class DocBinFormat:
 
     name = "docbin"
     help = "spaCy DocBin (.spacy)"
+    holds = EVERYTHING
 
-    def sniff(self, path: Path) -> bool:
+    def sniff(self, sample: Sample) -> float:
         """By suffix."""
-        return path.suffix.lower() == ".spacy"
+        return float(sample.suffix == ".spacy")
 
-    def read(self, path: Path) -> Iterator[Record | Problem]:
+    def read(self, path: Path, options: ReadOptions) -> Iterator[Record | Problem]:
         """Stream the documents of the file."""
         from spacy.tokens import DocBin
         from spacy.vocab import Vocab

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..record import HeadValue, Problem, Record, SpanTuple
+from ._base import EVERYTHING, ReadOptions, Sample
 
 FIELDS = {"id", "text", "label", "entities", "cats", "scores", "meta"}
 
@@ -30,14 +31,14 @@ class JsonlFormat:
     name = "jsonl"
     help = 'JSON Lines, one {"id", "text", "label", "cats", "scores", "meta"} object per line'
 
-    def sniff(self, path: Path) -> bool:
-        """By suffix, or because the first character is an opening brace."""
-        if path.suffix.lower() in {".jsonl", ".ndjson"}:
-            return True
-        with path.open("rb") as file_:
-            return file_.read(512).removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{")
+    holds = EVERYTHING
 
-    def read(self, path: Path) -> Iterator[Record | Problem]:
+    def sniff(self, sample: Sample) -> float:
+        """By suffix, or because the first character is an opening brace."""
+        named = sample.suffix in {".jsonl", ".ndjson"}
+        return 0.3 * (named or sample.text.lstrip().startswith("{"))
+
+    def read(self, path: Path, options: ReadOptions) -> Iterator[Record | Problem]:
         """Stream the file line by line; blank lines are skipped."""
         blank = True
         with path.open("rb") as file_:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from xinzhi.corpora.formats import FORMATS, detect_format, read_records
+from xinzhi.corpora.formats import AUTO, FORMATS, detect_format, read_records
 from xinzhi.corpora.formats.jsonl import JSONL, read_line
 from xinzhi.corpora.record import Problem, Record
 from xinzhi.errors import XinzhiError
@@ -108,7 +108,7 @@ def test_problem_names_the_record():
 def test_bom_blank_lines_and_crlf_are_fine(tmp_path):
     path = tmp_path / "bom.jsonl"
     path.write_bytes(b'\xef\xbb\xbf{"text": "a\\r\\nb"}\r\n\r\n  \n{"text": "c"}')
-    records = list(JSONL.read(path))
+    records = list(JSONL.read(path, AUTO))
     assert [(r.line, r.text) for r in records if isinstance(r, Record)] == [(1, "a\r\nb"), (4, "c")]
     assert len(records) == 2
 
@@ -129,7 +129,7 @@ def test_missing_file_and_directory(tmp_path):
     [missing] = read_records(tmp_path / "nowhere.jsonl")
     [folder] = read_records(tmp_path)
     assert "no such file" in str(missing)
-    assert "directory" in str(folder)
+    assert "the folder is empty" in str(folder)
 
 
 def test_formats_are_found_through_entry_points(tmp_path):

@@ -1,0 +1,157 @@
+"""Text files as they come: any encoding, byte order marks, CRLF, endless lines.
+
+Everything that reads text goes through `read_lines`, so that all formats treat damage alike: a
+line that cannot be decoded, or that is too long to be a record, is one Problem, and the next line
+is read.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from ..record import Problem
+
+HEAD_BYTES = 1 << 18
+MAX_LINE = 1 << 25  # bytes (characters in UTF-16 files): 32 MiB, far above spaCy's longest text
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def read_head(path: Path) -> bytes:
+    """RETURNS (bytes): The first bytes of a file, at most HEAD_BYTES."""
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
+def detect_encoding(head: bytes) -> str:
+    """The encoding of a text file, from its beginning.
+
+    A byte order mark decides. Otherwise it is UTF-8, unless not one line with non-ASCII bytes is
+    UTF-8 and nearly all double bytes are in the GB 2312 area of GB 18030 (accented Latin letters,
+    which are followed by ASCII, are not). Single bad lines thus never change the encoding.
+
+    head (bytes): The first bytes.
+    RETURNS (str): A Python codec name: "utf-8", "utf-8-sig", "utf-16…", "utf-32" or "gb18030".
+    """
+    for bom, name in BOMS:
+        if head.startswith(bom):
+            return name
+    if head[:4096].count(0) > len(head[:4096]) // 4:
+        return "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
+    lines = [line for line in head.splitlines() if not line.isascii()]
+    if len(head) == HEAD_BYTES and len(lines) > 1:
+        lines.pop()
+    if not lines or any(_decodes(line, "utf-8") for line in lines):
+        return "utf-8"
+    return "gb18030" if all(map(_is_gb2312, lines[:50])) else "utf-8"
+
+
+def decode_head(head: bytes) -> str:
+    """RETURNS (str): The beginning of a text file; undecodable bytes become U+FFFD."""
+    text = head.decode(detect_encoding(head), errors="replace")
+    return text.removeprefix("\ufeff")
+
+
+def read_lines(path: Path, encoding: str | None = None) -> Iterator[tuple[int, str] | Problem]:
+    """Stream the lines of a text file.
+
+    path (Path): The file.
+    encoding (str | None): Python codec name; None: found out from the beginning of the file.
+    YIELDS (tuple | Problem): Line number from 1, and the line without its end; or what is wrong
+        with the line. A note comes first if an encoding other than UTF-8 was found out.
+    """
+    if encoding is None:
+        encoding = detect_encoding(read_head(path))
+        if not encoding.startswith("utf-8"):
+            yield Problem(f"read as {encoding.upper()}", path, kind="note")
+    if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+        yield from _wide_lines(path, encoding)
+        return
+    encoding = "utf-8" if encoding == "utf-8-sig" else encoding
+    with path.open("rb") as file:
+        for number, raw in _limited(file, path):
+            if isinstance(raw, Problem):
+                yield raw
+                continue
+            raw = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
+            try:
+                yield number, raw.decode(encoding).rstrip("\r\n")
+            except UnicodeDecodeError as err:
+                yield Problem(undecodable(err), path, number)
+
+
+def undecodable(err: UnicodeDecodeError) -> str:
+    """RETURNS (str): What to say about bytes that are not in the expected encoding."""
+    name = "UTF-8" if err.encoding == "utf-8" else err.encoding.upper()
+    byte = err.object[err.start]
+    return (
+        f"not {name} (byte 0x{byte:02x} at position {err.start}); save the file as UTF-8, or name "
+        "its encoding"
+    )
+
+
+def _limited(file: IO[bytes], path: Path) -> Iterator[tuple[int, bytes | Problem]]:
+    """Lines of a binary file; one that is longer than MAX_LINE is skipped without keeping it."""
+    number = 0
+    while raw := file.readline(MAX_LINE):
+        number += 1
+        if len(raw) < MAX_LINE or raw.endswith(b"\n"):
+            yield number, raw
+            continue
+        size = len(raw)
+        while not raw.endswith(b"\n") and (raw := file.readline(MAX_LINE)):
+            size += len(raw)
+        yield number, Problem(too_long(size), path, number)
+
+
+def too_long(size: int) -> str:
+    """RETURNS (str): What to say about a line or JSON value of this many bytes or characters."""
+    return f"{size:,} bytes without an end are no record (the limit is {MAX_LINE:,}); split it up"
+
+
+def _wide_lines(path: Path, encoding: str) -> Iterator[tuple[int, str] | Problem]:
+    """Lines of a UTF-16 or UTF-32 file; damage there ends it, as there is no way to go on."""
+    with path.open("rb") as raw:
+        file = io.TextIOWrapper(raw, encoding=encoding, newline="\n")
+        number = 0
+        while True:
+            number += 1
+            try:
+                line = file.readline(MAX_LINE)
+            except UnicodeError as err:
+                yield Problem(f"from here on not {encoding.upper()} ({err})", path, number)
+                return
+            if not line:
+                return
+            if len(line) == MAX_LINE and not line.endswith("\n"):
+                yield Problem(too_long(len(line)), path, number)
+                return
+            yield number, line.removeprefix("\ufeff" if number == 1 else "").rstrip("\r\n")
+
+
+def _decodes(raw: bytes, encoding: str) -> bool:
+    try:
+        raw.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_gb2312(raw: bytes) -> bool:
+    """Whether at least nine of ten double-byte characters have both bytes in A1–FE."""
+    try:
+        text = raw.decode("gb18030")
+    except UnicodeDecodeError:
+        return False
+    wide = [char for char in text if not char.isascii()]
+    inside = [c for c in wide if len(b := c.encode("gb18030")) == 2 and min(b) >= 0xA1]
+    return len(inside) >= 0.9 * len(wide)
