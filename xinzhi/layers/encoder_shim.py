@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from safetensors.torch import load, save
 from spacy.errors import Errors
-from thinc.api import Optimizer, PyTorchGradScaler, PyTorchShim, torch2xp, xp2torch
-from thinc.types import FloatsXd
+from thinc.api import Optimizer, PyTorchGradScaler, PyTorchShim
 from thinc.util import get_torch_default_device
 from torch.utils.checkpoint import checkpoint
 
 from ..encoders.loading import build_transformer, config_dict
 from ..encoders.precision import autocast_dtype
 from ..encoders.tokenizer import PieceTokenizer
+from .adam import Weight, step
+from .attention import fast_attention
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -86,7 +87,8 @@ class TorchEncoder(torch.nn.Module):
 
     def _states(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """RETURNS (Tensor): The last layer's vectors, shape (rows * longest, width)."""
-        output = self.transformer(input_ids=ids, attention_mask=mask)
+        with fast_attention(self.training, ids.device.type):
+            output = self.transformer(input_ids=ids, attention_mask=mask)
         return cast(torch.Tensor, output.last_hidden_state.flatten(0, 1))
 
     def standardise(self, vectors: torch.Tensor) -> None:
@@ -153,19 +155,15 @@ class EncoderShim(PyTorchShim):
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Step every weight that has a gradient; the transformer's at `lr_scale`."""
+        transformer: list[Weight] = []
+        own: list[Weight] = []
         for name, weight in self._model.named_parameters():
-            if weight.grad is None:
-                continue
-            if not self._grad_scaler.found_inf:
-                scale = self.lr_scale if name.startswith("transformer.") else 1.0
-                updated, _ = optimizer(
-                    (self.id, name),
-                    cast(FloatsXd, torch2xp(weight.data)),
-                    cast(FloatsXd, torch2xp(weight.grad)),
-                    lr_scale=scale,
-                )
-                weight.data = xp2torch(updated, requires_grad=True, device=weight.device)
-            weight.grad.zero_()
+            group = transformer if name.startswith("transformer.") else own
+            group.append(((self.id, name), weight))
+        if not self._grad_scaler.found_inf:
+            step(optimizer, transformer, self.lr_scale)
+            step(optimizer, own)
+        self._model.zero_grad(set_to_none=True)
         self._grad_scaler.update()
 
     def to_bytes(self) -> bytes:

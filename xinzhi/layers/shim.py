@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import torch
 from safetensors.torch import load, save
-from thinc.api import Optimizer, get_torch_default_device, torch2xp, xp2torch
+from thinc.api import Optimizer, get_torch_default_device
 from thinc.shims import PyTorchShim
-from thinc.types import FloatsXd
 
 from ..errors import XinzhiError
+from .adam import step
 
 
 class SafetensorsShim(PyTorchShim):
@@ -78,20 +78,13 @@ class SafetensorsShim(PyTorchShim):
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Apply and drop the gradients."""
-        for name, weight in self.module.named_parameters():
-            if weight.grad is None:
-                continue
-            if self.l2 and weight.ndim > 1:
+        weights = [((self.id, name), w) for name, w in self.module.named_parameters()]
+        for _, weight in weights:
+            if self.l2 and weight.ndim > 1 and weight.grad is not None:
                 weight.grad += self.l2 * weight.data
-            if not self._grad_scaler.found_inf:
-                value, _ = optimizer(
-                    (self.id, name),
-                    cast(FloatsXd, torch2xp(weight.data)),
-                    cast(FloatsXd, torch2xp(weight.grad)),
-                    lr_scale=self.lr_scale,
-                )
-                weight.data = xp2torch(value, device=weight.device)
-            weight.grad = None
+        if not self._grad_scaler.found_inf:
+            step(optimizer, weights, self.lr_scale)
+        self.module.zero_grad(set_to_none=True)
         self._grad_scaler.update()
 
     def _deserialize(
