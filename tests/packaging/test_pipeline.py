@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from xinzhi.errors import XinzhiError
 from xinzhi.packaging.pipeline import copy_data, read_pipeline
+from xinzhi.packaging.wheel import package_pipeline
 
 
 @pytest.mark.parametrize("name", ["smartcity", "zh_smartcity"])
@@ -39,6 +42,44 @@ def test_damaged_config(pipeline_dir: Path) -> None:
     (pipeline_dir / "config.cfg").write_text("[nlp\nlang", "utf8")
     with pytest.raises(XinzhiError, match="damaged"):
         read_pipeline(pipeline_dir)
+
+
+@pytest.mark.parametrize(
+    "meta", ['{"lang": "zh"', "[]", "7", '{"lang": "zh", "name": "a", "version": 1}', "{}"]
+)
+def test_broken_meta(pipeline_dir: Path, meta: str) -> None:
+    (pipeline_dir / "meta.json").write_text(meta, "utf8")
+    with pytest.raises(XinzhiError, match=r"damaged"):
+        read_pipeline(pipeline_dir)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda p: shutil.rmtree(p / "transformer"),
+        lambda p: truncate(p / "transformer" / "model"),
+        lambda p: (p / "ner" / "model").write_bytes(b""),
+        lambda p: (p / "ner" / "moves").unlink(),
+        lambda p: truncate(p / "textcat_multilabel" / "cfg"),
+        lambda p: (p / "tokenizer" / "cfg").unlink(),
+        lambda p: shutil.rmtree(p / "vocab"),
+        lambda p: truncate(p / "vocab" / "strings.json"),
+        lambda p: (p / "vocab" / "vectors").write_bytes(b""),
+    ],
+)
+def test_an_incomplete_pipeline_is_not_packaged(
+    encoder_pipeline: Path, tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    shutil.copytree(encoder_pipeline, tmp_path / "模型")
+    damage(tmp_path / "模型")
+    with pytest.raises(XinzhiError, match=r"does not work|not a saved pipeline") as caught:
+        package_pipeline(tmp_path / "模型", tmp_path / "out", name="x", version="1")
+    assert caught.value.next_step
+    assert not (tmp_path / "out").exists()
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def test_training_leftovers_stay_behind(pipeline_dir: Path, tmp_path: Path) -> None:

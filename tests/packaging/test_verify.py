@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,26 @@ def test_no_wheel(tmp_path: Path, name: str) -> None:
         (tmp_path / name).write_text("x")
     with pytest.raises(XinzhiError, match="wheel"):
         verify_wheel(tmp_path / name, SAMPLES)
+
+
+def test_a_wheel_of_something_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "numpy-2.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("numpy/__init__.py", "")
+    with pytest.raises(XinzhiError, match=r"no spaCy pipeline: it has no numpy/meta\.json"):
+        verify_wheel(path, SAMPLES)
+    assert "Installing" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b[:500] + b"x" + b[501:]])
+def test_a_damaged_wheel(
+    wheel: Path, tmp_path: Path, damage: Callable[[bytes], bytes], capsys: pytest.CaptureFixture
+) -> None:
+    path = tmp_path / wheel.name
+    path.write_bytes(damage(wheel.read_bytes()))
+    with pytest.raises(XinzhiError, match="is damaged"):
+        verify_wheel(path, SAMPLES)
+    assert capsys.readouterr().err == ""
 
 
 def test_offline_with_another_interpreter(wheel: Path) -> None:

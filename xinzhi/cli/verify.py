@@ -51,8 +51,6 @@ def verify_cli(
     from ..files import write_json
     from ..packaging.verify import read_texts, verify_wheel
 
-    where = "with this environment's packages" if offline else "from the package index"
-    typer.echo(f"Installing {wheel.name} into a new environment, {where} …", err=True)
     report = verify_wheel(
         wheel,
         read_texts(texts, corpus, n),

@@ -10,13 +10,15 @@ from typing import Any
 
 import srsly
 from packaging.version import InvalidVersion, Version
-from spacy.util import load_config, load_meta
+from spacy.util import load_config, load_meta, load_model
 from thinc.api import Config
 
 from ..errors import XinzhiError
 from .names import rename_config
 
 ALWAYS = ("tokenizer", "vocab")  # what spaCy writes besides config, meta and the components
+NEEDED = ("meta.json", "config.cfg", "vocab/strings.json")
+SAMPLE = "社区开通了刷脸门禁，residents like it 👍"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def read_pipeline(path: Path, name: str | None = None, version: str | None = Non
     RETURNS (Pipeline): The pipeline.
     RAISES (XinzhiError): If it is no pipeline, or name or version cannot be used.
     """
-    for file in ("meta.json", "config.cfg"):
+    for file in NEEDED:
         if not (path / file).is_file():
             raise XinzhiError(
                 f"{path} is not a saved pipeline: it has no {file}.",
@@ -61,13 +63,36 @@ def read_pipeline(path: Path, name: str | None = None, version: str | None = Non
     try:
         meta = load_meta(path / "meta.json")
         config = load_config(path / "config.cfg", interpolate=False)
-    except ValueError as err:
+    except (ValueError, TypeError) as err:
         raise XinzhiError(
             f"{path} has a damaged meta.json or config.cfg: {err}", "Train or copy it again."
         ) from err
+    damaged = [key for key in ("lang", "name", "version") if not isinstance(meta[key], str)]
+    if damaged:
+        raise XinzhiError(
+            f"{path}/meta.json is damaged: '{damaged[0]}' is {meta[damaged[0]]!r}, not a text.",
+            "Train or copy it again.",
+        )
     meta["name"] = _package_name(name or meta["name"], meta["lang"])
     meta["version"] = _version(version or meta["version"])
     return Pipeline(path, meta, config)
+
+
+def check_works(pipeline: Pipeline) -> None:
+    """Load a pipeline and run it on a short text: nothing else shows that it is complete.
+
+    pipeline (Pipeline): The pipeline.
+    RAISES (XinzhiError): If it does not load or run, whatever its components raise.
+    """
+    try:
+        load_model(pipeline.path)(SAMPLE)
+    except Exception as err:
+        reason = " ".join(str(err).split())[:300]
+        raise XinzhiError(
+            f"{pipeline.path} does not work, so it is not packaged: {type(err).__name__}: {reason}",
+            "A file of it may be missing or damaged: train or copy it again. If its components "
+            "need other code, install that first.",
+        ) from err
 
 
 def copy_data(pipeline: Pipeline, target: Path, names: dict[str, str]) -> None:

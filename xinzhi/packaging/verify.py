@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -83,30 +84,43 @@ def verify_wheel(
             "--offline lends the packages of this Python and cannot use another one.",
             "Leave out --python, or run xinzhi verify with that interpreter.",
         )
+    where = "with this environment's packages" if offline else "from the package index"
     with tempfile.TemporaryDirectory(prefix="verify-") as work:
         expected = _expected(pipeline, texts, Path(work)) if pipeline else None
+        _say(f"Installing {wheel.name} into a new environment, {where} …")
         new_python = create_environment(Path(work) / "environment", python)
         install_wheel(new_python, wheel, constraints, dependencies=not offline)
         if offline:
             link_dependencies(new_python, Path(work) / "lent", [PACKAGE, package])
         job = {"load": package, "texts": texts, "isolated": True, "library": PACKAGE}
+        _say(f"Predicting there on {len(texts)} documents …")
         result = _run_selftest([str(new_python), "-I"], job, Path(work) / "elsewhere")
     check_result(package, result, expected)
     return _report(wheel, package, result, expected, offline)
 
 
 def _package_of(wheel: Path) -> str:
+    """RETURNS (str): The package in a wheel, e.g. "zh_smartcity"."""
     if not wheel.is_file():
         raise XinzhiError(f"There is no wheel {wheel}.", "Build it: xinzhi package")
     try:
         name, _, _, _ = parse_wheel_filename(wheel.name)
     except InvalidWheelFilename as err:
         raise XinzhiError(f"{wheel} is not a wheel: {err}", "Build it: xinzhi package") from err
-    if not zipfile.is_zipfile(wheel):
+    package = name.replace("-", "_")
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            broken, names = archive.testzip(), archive.namelist()
+    except (zipfile.BadZipFile, zlib.error, EOFError) as err:
+        raise XinzhiError(f"{wheel} is damaged: {err}", "Build it again: xinzhi package") from err
+    if broken:
+        raise XinzhiError(f"{wheel} is damaged: {broken}", "Build it again: xinzhi package")
+    if f"{package}/meta.json" not in names:
         raise XinzhiError(
-            f"{wheel} is damaged: it is no zip file.", "Build it again: xinzhi package"
+            f"{wheel} carries no spaCy pipeline: it has no {package}/meta.json.",
+            "Name a wheel that xinzhi package built, e.g. packages/zh_smartcity-….whl",
         )
-    return name.replace("-", "_")
+    return package
 
 
 def _expected(pipeline: Path, texts: list[str], work: Path) -> list[dict[str, Any]]:
@@ -115,10 +129,15 @@ def _expected(pipeline: Path, texts: list[str], work: Path) -> list[dict[str, An
             f"{pipeline} is not a saved pipeline: it has no meta.json.",
             "--pipeline takes the folder that the wheel was made from.",
         )
+    _say(f"Predicting with {pipeline} on {len(texts)} documents …")
     job = {"load": str(pipeline.resolve()), "texts": texts, "isolated": False, "library": PACKAGE}
     predictions = _run_selftest([sys.executable], job, work / "training")["predictions"]
     assert isinstance(predictions, list)
     return predictions
+
+
+def _say(step: str) -> None:
+    print(step, file=sys.stderr, flush=True)
 
 
 def _run_selftest(interpreter: list[str], job: dict[str, Any], folder: Path) -> dict[str, Any]:

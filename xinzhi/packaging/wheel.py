@@ -23,7 +23,7 @@ from .encoder_licence import find_encoders, licence_notice
 from .library import LICENSE_FILES, Library, RegisteredName, installed_library
 from .metrics import flat_scores, read_metrics
 from .names import config_names, prefixed
-from .pipeline import Pipeline, copy_data, read_pipeline
+from .pipeline import Pipeline, check_works, copy_data, read_pipeline
 from .provenance import data_fingerprint, git_revision, training_versions
 from .requirements import find_requirements, spacy_range
 from .vendor import copy_modules, runtime_modules, vendored_names
@@ -74,6 +74,7 @@ def package_pipeline(
     RAISES (XinzhiError): If the pipeline cannot be packaged or building fails.
     """
     pipeline = read_pipeline(pipeline_dir, name, version)
+    check_works(pipeline)
     contents = _contents(pipeline, library or installed_library())
     _describe(pipeline, contents, metrics, corpus)
     try:
