@@ -8,7 +8,6 @@ configs/smartcity.cfg without the classification heads; everything but `han` is 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from xinzhi.files import write_json
 from xinzhi.layers.encoder import HAN_MODES
 from xinzhi.training.train import train
 
@@ -34,7 +34,7 @@ def run(corpus: Path, han: str, steps: int, work: Path) -> dict[str, Any]:
         "paths.dev": str(corpus / "dev.spacy"),
         "components.transformer.model.han": han,
         "training.max_steps": steps,
-        "training.eval_frequency": steps // 2,
+        "training.eval_frequency": max(1, steps // 2),
         "training.optimizer.learn_rate.total_steps": steps,
         "training.optimizer.learn_rate.warmup_steps": steps // 10,
         "training.score_weights.cats_score": None,
@@ -50,14 +50,13 @@ def run(corpus: Path, han: str, steps: int, work: Path) -> dict[str, Any]:
 
 def main(
     corpora: Annotated[list[Path], typer.Argument(help="Folders with train.spacy and dev.spacy")],
-    steps: Annotated[int, typer.Option(help="Training steps per run")] = 540,
+    steps: Annotated[int, typer.Option(help="Training steps per run", min=1)] = 540,
     work: Annotated[Path, typer.Option(help="Where to train")] = Path("training/han"),
     output: Annotated[Path, typer.Option(help="JSON to write")] = Path("metrics/han.json"),
 ) -> None:
     """Train each way on each corpus and print the table."""
     rows = [run(corpus, han, steps, work) for corpus in corpora for han in HAN_MODES]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps({"steps": steps, "runs": rows}, indent=2) + "\n", encoding="utf8")
+    write_json(output, {"steps": steps, "runs": rows})
     table = Table("corpus", "han", "entity F on dev", "pieces of the dev texts")
     for row in rows:
         table.add_row(row["corpus"], row["han"], f"{row['ents_f']:.3f}", f"{row['dev_pieces']:,}")

@@ -25,6 +25,16 @@ def test_the_fingerprint_depends_on_names_and_contents_only(tmp_path: Path) -> N
     assert data_fingerprint(files) == same
 
 
+def test_files_of_one_name_all_count(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "train.spacy").write_text(folder)
+    both = data_fingerprint([tmp_path / "a", tmp_path / "b" / "train.spacy"])
+    assert both == data_fingerprint([tmp_path / "b", tmp_path / "a"])
+    assert list(both["files"]) == ["train.spacy", "train.spacy (2)"]
+    assert len(set(both["files"].values())) == 2
+
+
 def test_a_missing_corpus_is_reported(tmp_path: Path) -> None:
     with pytest.raises(XinzhiError, match="nowhere does not exist"):
         data_fingerprint([tmp_path / "nowhere"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -29,14 +30,19 @@ def data_fingerprint(paths: Iterable[Path]) -> dict[str, Any]:
     """Fingerprint the corpus a pipeline was trained on.
 
     paths (Iterable[Path]): Files, or folders whose files all count.
-    RETURNS (dict[str, Any]): "sha256" over all files' names and contents, and "files".
+    RETURNS (dict[str, Any]): "sha256" over all files' names and contents, and "files": name to
+        checksum. The second of two files of one name is called "NAME (2)".
     RAISES (XinzhiError): If a path does not exist or holds no file.
     """
-    files = {name: sha256_of(file) for path in paths for name, file in _named_files(path)}
+    files = sorted((name, sha256_of(file)) for path in paths for name, file in _named_files(path))
     total = hashlib.sha256()
-    for name, digest in sorted(files.items()):
+    named: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+    for name, digest in files:
         total.update(f"{name}\0{digest}\n".encode())
-    return {"sha256": total.hexdigest(), "files": dict(sorted(files.items()))}
+        seen[name] += 1
+        named[name if seen[name] == 1 else f"{name} ({seen[name]})"] = digest
+    return {"sha256": total.hexdigest(), "files": named}
 
 
 def git_revision(folder: Path) -> str | None:
