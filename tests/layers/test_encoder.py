@@ -245,6 +245,9 @@ def test_trim_corpus(tiny_encoder: MakeEncoder, tmp_path: Path) -> None:
         ({"group_pieces": 1}, "group_pieces = 1"),
         ({"trim_reserve": -1}, "trim_reserve = -1"),
         ({"lr_scale": 0.0}, "lr_scale = 0.0"),
+        ({"frozen_layers": -1}, "frozen_layers = -1"),
+        ({"unfreeze_every": -1}, "unfreeze_every = -1"),
+        ({"layer_decay": 1.1}, "layer_decay = 1.1"),
         ({"train_precision": "fp8"}, "train_precision = 'fp8'"),
     ],
 )

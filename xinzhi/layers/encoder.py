@@ -24,6 +24,7 @@ from ..encoders.vocabulary import isolate_han, trim_vocabulary
 from ..errors import XinzhiError
 from .encoder_batch import EncoderBatch, PreparedBatch, prepare_batch, split_output
 from .encoder_shim import EncoderShim
+from .freezing import LayerPolicy
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -95,6 +96,9 @@ def Encoder_v1(
     train_precision: str = "auto",
     predict_precision: str = "fp32",
     lr_scale: float = 1.0,
+    frozen_layers: int = 0,
+    unfreeze_every: int = 0,
+    layer_decay: float = 1.0,
 ) -> Model[list[Doc], EncoderBatch]:
     """A shared encoder for the `transformer` factory, on which every listener works.
 
@@ -120,6 +124,10 @@ def Encoder_v1(
     predict_precision (str): As `train_precision`, for prediction.
     lr_scale (float): The encoder learns at this multiple of the optimizer's learning rate, so that
         fresh heads may learn faster than trained weights; above 0, at most 1.
+    frozen_layers (int): The embedding and so many layers above it do not learn; 0: all learn.
+    unfreeze_every (int): Free one more of them, from the top, after so many updates; 0: never.
+    layer_decay (float): Each layer learns at this multiple of the rate of the layer above it; above
+        0, at most 1.
     RETURNS (Model[list[Doc], EncoderBatch]): The model.
     RAISES (XinzhiError): For a setting outside its range.
     """
@@ -127,6 +135,10 @@ def Encoder_v1(
         name, han, window, overlap, group_pieces, trim, trim_corpus, trim_reserve, standardise
     )
     _check("lr_scale", lr_scale, 0 < lr_scale <= 1, "a number above 0, at most 1")
+    _check("frozen_layers", frozen_layers, frozen_layers >= 0, "0 or more")
+    _check("unfreeze_every", unfreeze_every, unfreeze_every >= 0, "0 or more")
+    _check("layer_decay", layer_decay, 0 < layer_decay <= 1, "a number above 0, at most 1")
+    layers = LayerPolicy(frozen_layers, unfreeze_every, layer_decay)
     choices = get_args(Precision)
     _check("train_precision", train_precision, train_precision in choices, " or ".join(choices))
     _check(
@@ -137,7 +149,7 @@ def Encoder_v1(
         forward,
         init=init,
         dims={"nO": None},
-        shims=[EncoderShim(train_precision, predict_precision, lr_scale)],
+        shims=[EncoderShim(train_precision, predict_precision, lr_scale, layers)],
         attrs={
             "settings": settings,
             "replace_listener": encode_by_doc,

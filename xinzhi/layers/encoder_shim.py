@@ -20,8 +20,10 @@ from torch.utils.checkpoint import checkpoint
 from ..encoders.loading import build_transformer, config_dict
 from ..encoders.precision import autocast_dtype
 from ..encoders.tokenizer import PieceTokenizer
+from ..errors import XinzhiError
 from .adam import Weight, step
 from .attention import fast_attention
+from .freezing import LayerPolicy, depths
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -109,14 +111,22 @@ class EncoderShim(PyTorchShim):
 
     train_precision, predict_precision (str): See `encoders.precision`.
     lr_scale (float): The transformer learns at this multiple of the optimizer's rate.
+    layers (LayerPolicy): Which of its layers learn, and how fast.
     """
 
-    def __init__(self, train_precision: str, predict_precision: str, lr_scale: float) -> None:
+    def __init__(
+        self,
+        train_precision: str,
+        predict_precision: str,
+        lr_scale: float,
+        layers: LayerPolicy,
+    ) -> None:
         scale = train_precision == "fp16" and get_torch_default_device().type == "cuda"
         super().__init__(None, grad_scaler=PyTorchGradScaler(enabled=scale))
         self.train_precision = train_precision
         self.predict_precision = predict_precision
         self.lr_scale = lr_scale
+        self.layers = layers
         self._tokenizer: PieceTokenizer | None = None
         self.max_pieces = 0
 
@@ -152,19 +162,42 @@ class EncoderShim(PyTorchShim):
             transformer, rank_vectors, self.train_precision, self.predict_precision
         )
         self._model = module.to(get_torch_default_device())
+        self._freeze(0)
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Step every weight that has a gradient; the transformer's at `lr_scale`."""
-        transformer: list[Weight] = []
-        own: list[Weight] = []
-        for name, weight in self._model.named_parameters():
-            group = transformer if name.startswith("transformer.") else own
-            group.append(((self.id, name), weight))
         if not self._grad_scaler.found_inf:
-            step(optimizer, transformer, self.lr_scale)
-            step(optimizer, own)
+            for weights, scale in self._weights_by_rate():
+                step(optimizer, weights, scale)
         self._model.zero_grad(set_to_none=True)
         self._grad_scaler.update()
+        counts = (n for (owner, _), n in optimizer.nr_update.items() if owner == self.id)
+        self._freeze(max(counts, default=0))
+
+    def _weights_by_rate(self) -> list[tuple[list[Weight], float]]:
+        """RETURNS (list): Weights with the factor on their learning rate."""
+        found = depths(name for name, _ in self.transformer.named_parameters())
+        top = max(found.values())
+        groups: dict[float, list[Weight]] = {}
+        for name, weight in self._model.named_parameters():
+            depth = found.get(name.removeprefix("transformer."))
+            rate = 1.0 if depth is None else self.lr_scale * self.layers.rate(depth, top)
+            groups.setdefault(rate, []).append(((self.id, name), weight))
+        return [(weights, rate) for rate, weights in groups.items()]
+
+    def _freeze(self, updates: int) -> None:
+        """Have the layers learn that should after so many updates, and no others."""
+        named = dict(self.transformer.named_parameters())
+        found, first = depths(named), self.layers.first_learning(updates)
+        if first > (top := max(found.values())):
+            raise XinzhiError(
+                f"xinzhi.Encoder.v1: frozen_layers = {self.layers.frozen_layers}, and the encoder "
+                f"has {top} layers.",
+                f"Set frozen_layers to less than {top}; to freeze the whole encoder, name it in "
+                "[training] frozen_components and annotating_components.",
+            )
+        for name, depth in found.items():
+            named[name].requires_grad_(depth >= first)
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): A safetensors file with configuration and tokenizer in its metadata."""
