@@ -20,7 +20,8 @@ class LayerPolicy:
     frozen_layers (int): The embedding and so many layers above it do not learn; 0: all learn.
         What is frozen costs neither a backward pass nor a step of the optimizer.
     unfreeze_every (int): Free one more of the frozen layers after so many updates, the topmost
-        first, the embedding last (gradual unfreezing, Howard and Ruder 2018, section 3.3); 0: never.
+        first, the embedding last (gradual unfreezing, Howard and Ruder 2018, section 3.3);
+        0: never.
     layer_decay (float): Each layer learns at this multiple of the rate of the layer above it
         (discriminative fine-tuning, same paper, section 3.2); 1.0: all alike.
     """
