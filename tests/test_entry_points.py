@@ -114,6 +114,12 @@ def check_reader(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
     assert [eg.text for eg in corpus(nlp)] == ["一网通办"]
 
 
+def check_batcher(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
+    make = spacy.registry.batchers.get(point.name)
+    data = list(examples(spacy.blank("zh")))
+    assert sorted(map(len, make(encoder=str(encoder()), size=100)(data))) == [2]
+
+
 def check_encoder_source(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
     source = point.load()
     assert source.name == point.name
@@ -143,6 +149,7 @@ CHECKS = {
     "spacy_factories": check_factory,
     "spacy_scorers": check_scorer,
     "spacy_readers": check_reader,
+    "spacy_batchers": check_batcher,
     "xinzhi_encoder_sources": check_encoder_source,
     "xinzhi_formats": check_format,
 }

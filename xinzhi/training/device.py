@@ -11,8 +11,10 @@ def use_device(gpu_id: int) -> None:
     gpu_id (int): -1 for the CPU, else the number of the GPU.
     RAISES (XinzhiError): The GPU is not there, or CuPy is missing.
     """
+    import torch
     from thinc.api import require_cpu, require_gpu
 
+    torch.set_flush_denormal(True)  # numbers near 0 cost a CPU many times the others
     if gpu_id < 0:
         require_cpu()
         return
