@@ -16,6 +16,7 @@ COMMANDS = [
     "evaluate",
     "package",
     "verify",
+    "benchmark",
 ]
 
 for _name in COMMANDS:

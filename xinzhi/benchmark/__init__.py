@@ -1,0 +1,1 @@
+"""Speed, memory, size and scores of our pipeline beside others on the same documents."""

@@ -1,0 +1,76 @@
+"""Training of any spaCy config, in spaCy's own loop without its evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spacy.training import Example
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import train_while_improving
+
+from ..settings import Paths
+from .training_data import (
+    configured_batch_size,
+    read_config,
+    read_examples,
+    shuffled,
+    training_settings,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+NEVER = 10**9
+
+
+class SpacyTrainer:
+    """See `Trainer`. The pipeline is initialised on the whole corpus.
+
+    config (Path): A training config.
+    paths (Paths): Corpora and encoder.
+    documents (int): Documents per epoch, 0: all.
+    larger (tuple): Batch sizes to choose from besides the config's, as multiples of it.
+    """
+
+    def __init__(
+        self, config: Path, paths: Paths, documents: int, larger: tuple[int, ...] = ()
+    ) -> None:
+        self.nlp = init_nlp(read_config(config, paths))
+        self.batch_size = configured_batch_size(self.nlp)
+        multiples = (1, *larger) if self.batch_size else (1,)
+        self.batch_sizes = tuple(self.batch_size * n for n in multiples)
+        settings = training_settings(self.nlp)
+        self.optimizer = settings["optimizer"]
+        self.examples = read_examples(self.nlp, settings, documents)
+        self.documents = len(self.examples)
+        self.characters = sum(len(eg.reference.text) for eg in self.examples)
+        self._epochs = 0
+
+    @property
+    def torch_encoder(self) -> torch.nn.Module:
+        return self.nlp.get_pipe("transformer").model.transformer  # type: ignore[attr-defined]
+
+    def epoch(self) -> int:
+        settings = training_settings(self.nlp, self.batch_size or None)
+        self._epochs += 1
+        updates = train_while_improving(
+            self.nlp,
+            self.optimizer,
+            self._batches(settings),
+            lambda: (0.0, {}),
+            dropout=settings["dropout"],
+            eval_frequency=NEVER,
+            accumulate_gradient=settings["accumulate_gradient"],
+            patience=0,
+            max_steps=0,
+            exclude=settings["frozen_components"],
+            annotating_components=settings["annotating_components"],
+            before_update=settings["before_update"],
+        )
+        return sum(1 for _ in updates)
+
+    def _batches(self, settings: dict) -> Iterator[tuple[int, list[Example]]]:
+        for batch in settings["batcher"](shuffled(self.examples, self._epochs)):
+            yield self._epochs, batch

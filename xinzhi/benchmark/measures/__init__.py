@@ -1,0 +1,1 @@
+"""What is measured: one file per measure, each run by the parent process over workers."""

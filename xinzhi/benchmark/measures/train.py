@@ -1,0 +1,103 @@
+"""Throughput of training: epochs over the same documents, updates included, evaluations not."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from .. import tasks
+from ..flops import TRAINING_FACTOR, PieceCount
+from ..ratios import faster, summarise
+from ..session import Session, Workers, nothing
+from ..turns import alternate
+from .choose import choose_batch_size
+from .limit import limits
+from .predict import measure_peak
+
+
+def measure_training(session: Session, workers: Workers) -> dict[str, Any]:
+    """Let every contender learn the same documents, one epoch per turn.
+
+    RETURNS (dict): "documents", "characters", "contenders", "ratios", "limit".
+    """
+    settings, progress = session.settings, session.progress
+    progress.plan(2 * len(workers) + settings.rounds * (len(workers) + 1))
+    tried = {name: _choose(session, name, workers) for name in workers}
+    counts = {name: _warm_up(session, name, workers) for name in workers}
+    shape = workers["ours"].run(tasks.encoder_shape)
+
+    def epoch(name: str) -> tuple[float, int]:
+        progress.step(f"training: {name}")
+        return workers[name].run(tasks.epoch_seconds)
+
+    with session.worker("limit", nothing) as limit:
+
+        def peak() -> dict[str, float]:
+            progress.step("multiplying matrices")
+            return limit.run(measure_peak, shape)
+
+        turns: dict[str, Any] = {name: partial(epoch, name) for name in workers}
+        results = alternate(settings.rounds, {**turns, "peak": peak})
+    peaks = results.pop("peak")
+    documents, characters = workers["ours"].run(tasks.get, "documents", "characters")
+    rows = {
+        name: training_row(results[name], documents, characters, counts[name], tried[name])
+        | {"batch_size": workers[name].run(tasks.get, "batch_size")}
+        for name in workers
+    }
+    speed = rows["ours"]["characters_per_second"]["median"]
+    return {
+        "documents": documents,
+        "characters": characters,
+        "contenders": rows,
+        "ratios": training_ratios(results),
+        "limit": limits(shape, counts["ours"], characters, peaks, speed, TRAINING_FACTOR),
+    }
+
+
+def training_row(
+    epochs: list[tuple[float, int]],
+    documents: int,
+    characters: int,
+    count: PieceCount,
+    tried: dict[int, float],
+) -> dict[str, Any]:
+    """Describe one contender.
+
+    epochs (list): Seconds and updates of each epoch.
+    documents, characters (int): In one epoch.
+    count (PieceCount): The pieces its encoder computed in one epoch.
+    tried (dict): Batch size -> seconds, from choosing it.
+    RETURNS (dict): Rates per second, updates, padding waste, the batch sizes that were tried.
+    """
+    seconds = [value for value, _ in epochs]
+    return {
+        "characters_per_second": summarise([characters / s for s in seconds]),
+        "documents_per_second": summarise([documents / s for s in seconds]),
+        "pieces_per_second": summarise([count.pieces / s for s in seconds]),
+        "updates": epochs[-1][1],
+        "pieces": count.pieces,
+        "padded_pieces": count.padded,
+        "padding_waste": count.waste,
+        "tried": {str(size): characters / s for size, s in tried.items()},
+    }
+
+
+def training_ratios(epochs: dict[str, list[tuple[float, int]]]) -> dict[str, Any]:
+    """RETURNS (dict): Ours against the others: characters per second."""
+    rates = {name: [1 / seconds for seconds, _ in rounds] for name, rounds in epochs.items()}
+    return {
+        "train_vs_stock": faster(rates["ours"], rates["stock"]),
+        "train_vs_hf": faster(rates["ours"], rates["hf"]),
+    }
+
+
+def _choose(session: Session, name: str, workers: Workers) -> dict[int, float]:
+    session.progress.step(f"choosing a batch size: {name}")
+    worker = workers[name]
+    return choose_batch_size(worker, lambda: worker.run(tasks.epoch_seconds)[0])
+
+
+def _warm_up(session: Session, name: str, workers: Workers) -> PieceCount:
+    session.progress.step(f"warming up: {name}")
+    return workers[name].run(tasks.count_epoch)
