@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from xinzhi.encoders.loading import load_encoder
 from xinzhi.errors import XinzhiError
@@ -39,16 +40,54 @@ def test_a_damaged_folder_is_named(
     assert "hub name" not in str(caught.value)
 
 
+def test_a_folder_without_some_of_its_weights_is_named(
+    tiny_encoder: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_encoder(), tmp_path / "编码器")
+    state = load_file(folder / "model.safetensors")
+    del state["encoder.layer.1.output.dense.weight"]
+    save_file(state, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(XinzhiError, match=r"lacks 1 weights .* encoder\.layer\.1\.output\.dense"):
+        load_encoder(str(folder))
+
+
+def test_weights_that_are_not_used_are_no_news(
+    tiny_encoder: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert "pooler.dense.weight" in load_file(tiny_encoder() / "model.safetensors")
+    logging.getLogger("transformers").addHandler(caplog.handler)
+    load_encoder(str(tiny_encoder()))
+    logging.getLogger("transformers").removeHandler(caplog.handler)
+    assert caplog.text == ""
+
+
 def test_an_unreachable_hub_is_one_message(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def no_network(name: str, **kwargs: object) -> None:
-        logging.getLogger("huggingface_hub.utils._http").warning("Retrying in 1s [Retry 1/5].")
-        raise OSError("We couldn't connect to 'https://huggingface.co'.")
+    asked = []
 
-    monkeypatch.setattr("transformers.AutoConfig.from_pretrained", no_network)
-    with pytest.raises(XinzhiError, match=r"couldn't connect[\s\S]*HF_ENDPOINT"):
+    def no_network(self: object, url: str, **_: object) -> None:
+        asked.append(url)
+        raise OSError("unreachable")
+
+    monkeypatch.setattr("requests.Session.head", no_network)
+    with pytest.raises(XinzhiError, match=r"cannot be reached[\s\S]*HF_ENDPOINT") as caught:
         load_encoder("nobody/nothing")
-    assert "Retrying" not in caplog.text
-    logging.getLogger("huggingface_hub.utils._http").warning("Retrying again")
-    assert "Retrying again" in caplog.text
+    assert "HF_HUB_OFFLINE=1" in caught.value.next_step
+    assert "Hugging Face folder" in caught.value.next_step
+    assert len(asked) == 1
+    assert caplog.text == ""
+
+
+def test_what_the_cache_holds_is_not_asked_for(
+    tiny_encoder: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache as the hub's client leaves it: refs and snapshots."""
+    snapshot = tmp_path / "models--someone--roberta" / "snapshots" / "abc"
+    shutil.copytree(tiny_encoder("wordpiece"), snapshot)
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text("abc")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("transformers.utils.hub.TRANSFORMERS_CACHE", str(tmp_path))
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("used the network"))
+    assert load_encoder("someone/roberta").max_pieces == 64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Families that number positions from padding_idx + 1 (their table has that many rows to spare).
 OFFSET_POSITIONS = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer", "mpnet"}
+HUB_SECONDS = 10.0
 
 
 @dataclass
@@ -39,23 +40,26 @@ class LoadedEncoder:
 def load_encoder(name: str) -> LoadedEncoder:
     """Load an encoder by folder, registered source or hub name.
 
+    A hub is asked only for what its cache on this machine does not have.
+
     name (str): See `sources.resolve`.
     RETURNS (LoadedEncoder): The encoder.
-    RAISES (XinzhiError): Unknown or unreachable name, damaged folder, or no fast tokenizer.
+    RAISES (XinzhiError): Unknown or unreachable name, damaged or incomplete folder, or no fast
+        tokenizer.
     """
     from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModel, AutoTokenizer
 
     source = resolve(name)
+    errors = (OSError, ValueError, ImportError, SafetensorError)
     try:
-        with _no_retry_lines():
-            config = AutoConfig.from_pretrained(source)
-            if hasattr(config, "attention_probs_dropout_prob"):
-                config.attention_probs_dropout_prob = 0.0  # torch on CPU: not fused with it
-            tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
-            without_pooler = _without_pooler(config)
-            transformer = AutoModel.from_pretrained(source, config=config, **without_pooler)
-    except (OSError, ValueError, ImportError, SafetensorError) as err:
+        try:
+            config, tokenizer, transformer = _read(source, local_files_only=True)
+        except errors:
+            if Path(source).is_dir():
+                raise
+            reach_hub()
+            config, tokenizer, transformer = _read(source, local_files_only=False)
+    except errors as err:
         raise _not_loaded(name, err) from err
     if not tokenizer.is_fast:
         raise XinzhiError(
@@ -70,6 +74,51 @@ def load_encoder(name: str) -> LoadedEncoder:
         0 if pad_id is None else pad_id,
         max_pieces(config, tokenizer.model_max_length),
     )
+
+
+def _read(source: str, local_files_only: bool) -> tuple[PretrainedConfig, Any, PreTrainedModel]:
+    """RETURNS (tuple): Configuration, tokenizer and model, as transformers reads them."""
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+    where = {"local_files_only": local_files_only}
+    with _quiet("huggingface_hub.utils._http"):
+        config = AutoConfig.from_pretrained(source, **where)
+        if hasattr(config, "attention_probs_dropout_prob"):
+            config.attention_probs_dropout_prob = 0.0  # torch on CPU: not fused with it
+        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, **where)
+        with _quiet("transformers.modeling_utils", "transformers.integrations.tensor_parallel"):
+            transformer, info = AutoModel.from_pretrained(
+                source, config=config, output_loading_info=True, **where, **_without_pooler(config)
+            )
+    _check_complete(source, info["missing_keys"])
+    return config, tokenizer, transformer
+
+
+def _check_complete(source: str, missing: Collection[str]) -> None:
+    """Weights that are left over (pooler, language-model head) are no concern, missing ones are."""
+    needed = sorted(key for key in missing if "pooler" not in key)
+    if needed:
+        raise XinzhiError(
+            f"The encoder '{source}' lacks {len(needed)} weights that its config.json asks for, "
+            f"e.g. {needed[0]}.",
+            "Take config.json and model.safetensors from the same encoder.",
+        )
+
+
+def reach_hub() -> None:
+    """Ask the hub for a sign of life: its client would try for half a minute.
+
+    RAISES (OSError): If it cannot be reached.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=HUB_SECONDS)
+    except OSError as err:
+        if constants.HF_HUB_OFFLINE:
+            raise OSError("HF_HUB_OFFLINE is set and the cache does not hold all of it.") from err
+        raise OSError(f"{constants.ENDPOINT} cannot be reached.") from err
 
 
 def build_transformer(config: dict[str, Any]) -> PreTrainedModel:
@@ -128,18 +177,21 @@ def _not_loaded(name: str, err: Exception) -> XinzhiError:
     return XinzhiError(
         f"The encoder '{name}' is not a local folder, not a registered encoder "
         f"({', '.join(sorted(sources))}), and could not be loaded as a hub name: {reason}",
-        "Check paths.encoder in the config, or run: xinzhi encoder fetch e5-small --out FOLDER. "
-        "For a hub behind a firewall, set HF_ENDPOINT to a mirror you can reach.",
+        "Name a Hugging Face folder on this machine instead; xinzhi encoder fetch e5-small --out "
+        "FOLDER writes one. For a hub behind a firewall, set HF_ENDPOINT to a mirror you can "
+        "reach; with HF_HUB_OFFLINE=1 only earlier downloads are used.",
     )
 
 
 @contextmanager
-def _no_retry_lines() -> Iterator[None]:
-    """Without a network the hub client warns before each of its retries; one error is enough."""
-    logger = logging.getLogger("huggingface_hub.utils._http")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+def _quiet(*logger_names: str) -> Iterator[None]:
+    """Hold back warnings of the hub client's retries, of weights left over or not sharded."""
+    loggers = [logging.getLogger(name) for name in logger_names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
