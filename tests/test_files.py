@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from xinzhi.compat import fcntl
 from xinzhi.errors import XinzhiError
-from xinzhi.files import replaced_folder, sha256_of, write_json
+from xinzhi.files import replaced_folder, sha256_of, work_folder, write_json
 
 
 def test_json_is_complete_and_sorted_on_request(tmp_path: Path) -> None:
@@ -52,7 +56,7 @@ def test_a_folder_stays_what_it_was_if_anything_fails(
     rename = Path.rename
 
     def fail_on_the_new_one(path: Path, to: Path) -> Path:
-        if to == target and not path.name.endswith("-old"):
+        if to == target and path.name != "old":
             raise OSError(13, "no")
         return rename(path, to)
 
@@ -61,6 +65,53 @@ def test_a_folder_stays_what_it_was_if_anything_fails(
         (folder / "new").write_text("new")
     assert [file.name for file in target.iterdir()] == ["old"]
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from xinzhi import files
+target = Path(sys.argv[1])
+if sys.argv[2] == "while swapping":
+    rename = Path.rename
+    Path.rename = lambda path, to: rename(path, to) if to != target else os.kill(os.getpid(), 9)
+with files.replaced_folder(target) as folder:
+    (folder / "half").write_text("half")
+    if sys.argv[2] == "while writing":
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(fcntl is None, reason="no locks")
+@pytest.mark.parametrize("when", ["while writing", "while swapping"])
+def test_what_a_killed_process_left_is_removed(tmp_path: Path, when: str) -> None:
+    target = tmp_path / "模型 [1]"
+    target.mkdir()
+    (target / "mine").write_text("mine")
+    done = subprocess.run([sys.executable, "-c", KILLED, str(target), when], check=False)
+    assert done.returncode == -9
+    (left,) = tmp_path.glob(".*")
+    assert target.exists() == (when == "while writing")
+    other = tmp_path / ".模型 [2].xinzhi-abc"
+    other.mkdir()
+    for path in (left, other):
+        os.utime(path, (0, 0))
+    with pytest.raises(ZeroDivisionError), replaced_folder(target):
+        raise ZeroDivisionError
+    assert [path.name for path in target.iterdir()] == ["mine"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, target.name]
+
+
+@pytest.mark.skipif(fcntl is None, reason="no locks")
+def test_the_folder_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    with work_folder(target) as first:
+        os.utime(first, (0, 0))
+        with work_folder(target) as second:
+            assert first.exists()
+            os.utime(second, (0, 0))
+        assert not second.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_checksum(tmp_path: Path) -> None:
