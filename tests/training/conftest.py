@@ -1,12 +1,14 @@
-"""A pipeline that trains in a second: config and corpora, in a folder with an awkward name."""
+"""Pipelines that train in a second: configs and corpora, in folders with awkward names."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import spacy
 from spacy.tokens import DocBin
+from spacy.util import load_model_from_config
 from thinc.api import Config
 
 
@@ -37,3 +39,41 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     config["training"]["logger"] = {"@loggers": "spacy.ConsoleLogger.v3", "progress_bar": "train"}
     config.to_disk(folder / "train.cfg")
     return folder
+
+
+DATA = Path(__file__).parents[1] / "data" / "training"
+TEXTS = ["一网通办很好", "医院排队太差 OK", "智慧城市在北京上线", "上海地铁真方便", "客服 AI 翻来覆去"]
+PLACES = {"北京": "CITY", "上海": "CITY", "医院": "PLACE", "地铁": "PLACE"}
+
+
+def write_corpus(path: Path, count: int, *, first: int = 0) -> None:
+    """Write documents with entities and one exclusive head, no two alike."""
+    nlp = spacy.blank("zh")
+    docs = DocBin(store_user_data=True)
+    for index in range(first, first + count):
+        doc = nlp.make_doc(TEXTS[index % len(TEXTS)] + "。好" * (index % 4) + str(index))
+        starts = {name: doc.text.find(name) for name in PLACES}
+        found = [(i, i + len(n), PLACES[n]) for n, i in starts.items() if i >= 0]
+        doc.set_ents([doc.char_span(*span) for span in found])
+        doc.cats = {"s/pos": float(index % 2 == 0), "s/neg": float(index % 2)}
+        doc.user_data["record"] = {"id": index, "source": "a.jsonl", "line": index + 1}
+        docs.add(doc)
+    docs.to_disk(path)
+
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_encoder: Callable[..., Path]
+) -> Path:
+    """A folder with corpora and the configs stock.cfg (spaCy's components) and ours.cfg."""
+    monkeypatch.chdir(tmp_path)
+    write_corpus(tmp_path / "train.spacy", 40)
+    write_corpus(tmp_path / "dev.spacy", 12, first=100)
+    for name in ("stock", "ours"):
+        short = Config().from_disk(DATA / f"{name}.cfg", interpolate=False)
+        config = load_model_from_config(short, auto_fill=True).config
+        config["paths"]["encoder"] = str(tiny_encoder())
+        config["training"].update({"max_steps": 20, "eval_frequency": 5, "patience": 0})
+        config.to_disk(tmp_path / f"{name}.cfg", interpolate=False)
+    return tmp_path

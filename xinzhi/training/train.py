@@ -1,13 +1,9 @@
-"""Training a pipeline: spaCy's own initialisation and loop, with checks before and a clean end."""
+"""Training a pipeline: spaCy's initialisation and steps, with checks before and a clean end."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import count
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +11,25 @@ import srsly
 from spacy import util
 from spacy.language import Language
 from spacy.training.initialize import init_nlp
-from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST
-from spacy.training.loop import train as train_nlp
+from thinc.api import Config
 
-from ..compat import fcntl
 from ..errors import XinzhiError
+from .checkpoint import latest_checkpoint, read_state
 from .checks import check_config_file, check_inputs, readable_errors
+from .context import Run, running
+from .determinism import deterministic as torch_deterministic
 from .dev_annotation import check_dev_annotation
 from .device import use_device
+from .guard import LOWEST_BEST
+from .linter import ERROR, Finding, lint
+from .loggers.wrap import wrap_logger
+from .loop import CHECKPOINTS, Info, Outcome, Trainer
 from .memory import return_freed_memory
-
-UNFINISHED = "unfinished"
+from .output_folder import held, publish, work_folder
+from .run_record import FOLDER, check_same_run, now, resume_record, start_record, update_record
+from .settings import SECTION, run_settings
+from .timing import describe_split, hint
+from .weights import weights_hash
 
 
 def train(
@@ -33,34 +37,99 @@ def train(
     output: str | Path,
     gpu_id: int = -1,
     overrides: dict[str, Any] | None = None,
+    *,
+    resume: bool = False,
+    deterministic: bool = False,
+    ignore_lint: bool = False,
+    should_stop: Callable[[Info], str | None] = lambda info: None,
 ) -> Path:
-    """Train a pipeline exactly as `python -m spacy train` does.
+    """Train a pipeline as `python -m spacy train` does: same config, same seed, same weights.
 
-    The pipeline grows in OUTPUT/unfinished. OUTPUT/model-best and OUTPUT/model-last appear, or are
-    replaced, when the training has ended without error.
+    The pipeline grows in OUTPUT/unfinished. OUTPUT/model-best, OUTPUT/model-last and OUTPUT/run
+    (config, log.jsonl, run.json) appear, or are replaced, when the training has ended without
+    error.
 
-    config_path (str / Path): A spaCy training config.
-    output (str / Path): The folder to write model-best and model-last into.
+    config_path (str / Path): A spaCy training config; see `RunSettings` for what may be added.
+    output (str / Path): The folder to write to.
     gpu_id (int): The number of the GPU, -1 for the CPU.
     overrides (dict): Config settings by dotted name, e.g. {"paths.train": "corpus/train.spacy"}.
+    resume (bool): Go on from the last checkpoint of a training that did not end; start anew if
+        there is none.
+    deterministic (bool): Let torch use deterministic algorithms only, and print a hash of the
+        weights.
+    ignore_lint (bool): Train although the linter has found errors.
+    should_stop (Callable): Called with the info of every evaluation; a text stops training.
     RETURNS (Path): The folder of the best pipeline, OUTPUT/model-best.
     RAISES (XinzhiError): Something the user can put right: a missing file, an invalid setting, an
         unknown encoder, a GPU that is not there, an output folder that cannot be written or that
-        another training is writing to.
+        another training is writing to, an error of the linter, nothing learned.
     """
     config_path, output = Path(config_path), Path(output)
     check_config_file(config_path)
     use_device(gpu_id)
     return_freed_memory()
     with readable_errors(config_path):
-        config = util.load_config(config_path, overrides=overrides or {}, interpolate=False)
+        config = load_config(config_path, overrides or {})
         check_inputs(config.interpolate(), config_path)
-    with _held(output), readable_errors(config_path), _work_folder(output) as work:
+        settings = run_settings(config.interpolate().get(SECTION, {}))
+        report_lint(lint(config.interpolate()), ignore_lint)
+    mode: AbstractContextManager = torch_deterministic(gpu_id >= 0)
+    with (
+        held(output),
+        readable_errors(config_path),
+        work_folder(output, resume) as work,
+        mode if deterministic else nullcontext() as undetermined,
+    ):
         print("Initialising the pipeline from the training data …", flush=True)
         nlp = init_nlp(config, use_gpu=gpu_id)
         _check_dev(nlp, config_path)
-        train_nlp(nlp, work, use_gpu=gpu_id, stdout=sys.stdout, stderr=sys.stderr)
-        return _publish(work, output)
+        with running(_start_run(work, nlp, gpu_id)):
+            wrap = wrap_logger(nlp)
+            trainer = Trainer(
+                nlp, work, settings, use_gpu=gpu_id, wrap_logger=wrap, should_stop=should_stop
+            )
+            outcome = trainer.run(resume)
+        digest = weights_hash(nlp)
+        _conclude(outcome, work, digest)
+        if deterministic:
+            for line in undetermined or []:
+                print(f"⚠ {line}", flush=True)
+            print(f"Weights after the last step, SHA-256: {digest}", flush=True)
+        return publish(work, output)
+
+
+def load_config(path: Path, overrides: dict[str, Any]) -> Config:
+    """Read a config; unlike in spaCy, overrides may name settings of [run] that it lacks.
+
+    path (Path): The config.
+    overrides (dict): Settings by dotted name.
+    RETURNS (Config): The config, not interpolated.
+    """
+    prefix = f"{SECTION}."
+    ours = {k.removeprefix(prefix): v for k, v in overrides.items() if k.startswith(prefix)}
+    theirs = {k: v for k, v in overrides.items() if not k.startswith(prefix)}
+    config = util.load_config(path, overrides=theirs, interpolate=False)
+    if ours:
+        config[SECTION] = {**config.get(SECTION, {}), **ours}
+    return config
+
+
+def report_lint(findings: list[Finding], ignore: bool) -> None:
+    """Print what the linter has found.
+
+    findings (list): Its findings, errors first.
+    ignore (bool): Let errors pass.
+    RAISES (XinzhiError): For the first error; the others are printed.
+    """
+    errors = [finding for finding in findings if finding.level == ERROR and not ignore]
+    for finding in findings:
+        if finding not in errors[:1]:
+            print(f"⚠ {finding}", flush=True)
+    if errors:
+        raise XinzhiError(
+            f"{errors[0].fact} [{errors[0].rule}]",
+            f"{errors[0].fix}\n  (To train all the same: --ignore-lint)",
+        )
 
 
 def best_score(model_best: Path) -> dict[str, Any]:
@@ -76,92 +145,56 @@ def best_score(model_best: Path) -> dict[str, Any]:
     return {"score": sum(weights[name] * value for name, value in scores.items()), "scores": scores}
 
 
-@contextmanager
-def _held(output: Path) -> Iterator[None]:
-    """Hold the output folder, made if need be, so that no second training writes to it.
-
-    The system lets go of it when the process ends, however it ends. Windows, and file systems
-    without locks, do without.
-    """
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as err:
-        raise _cannot_write(output, err) from err
-    if fcntl is None:
-        yield
-        return
-    handle = os.open(output, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as err:
-        os.close(handle)
-        raise XinzhiError(
-            f"Another training is writing to {output}.",
-            "Wait until it has ended, or name another folder with -o.",
-        ) from err
-    except OSError:
-        pass
-    try:
-        yield
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _work_folder(output: Path) -> Iterator[Path]:
-    """Make an empty folder in `output` to train in.
-
-    A training that stops early leaves it there if it holds a pipeline, and says so; the next
-    training moves that pipeline out of its way, to `unfinished-1` and so on.
-    """
-    work = output / UNFINISHED
-    try:
-        if _holds_pipeline(work):
-            print(f"The unfinished training before this one: {_put_aside(work)}", flush=True)
-        elif work.exists():
-            shutil.rmtree(work)
-        work.mkdir()
-    except OSError as err:
-        raise _cannot_write(output, err) from err
-    try:
-        yield work
-    except BaseException:
-        if _holds_pipeline(work):
-            print(f"Training did not finish. The best so far: {work / DIR_MODEL_BEST}", flush=True)
-        else:
-            shutil.rmtree(work, ignore_errors=True)
-        raise
-
-
-def _holds_pipeline(work: Path) -> bool:
-    return (work / DIR_MODEL_BEST / "config.cfg").is_file()
-
-
-def _put_aside(work: Path) -> Path:
-    """RETURNS (Path): Where the folder is now."""
-    numbers = (n for n in count(1) if not work.with_name(f"{work.name}-{n}").exists())
-    return work.rename(work.with_name(f"{work.name}-{next(numbers)}"))
-
-
-def _cannot_write(output: Path, err: OSError) -> XinzhiError:
-    return XinzhiError(
-        f"Cannot write to the output folder {output}: {err.strerror}.",
-        "Name a folder you may write to with -o.",
-    )
-
-
 def _check_dev(nlp: Language, config_path: Path) -> None:
     training = nlp.config.interpolate()["training"]
     (dev_corpus,) = util.resolve_dot_names(nlp.config.interpolate(), [training["dev_corpus"]])
     check_dev_annotation(dev_corpus(nlp), training["score_weights"], str(config_path))
 
 
-def _publish(work: Path, output: Path) -> Path:
-    """Move the finished pipelines into their places, then drop the work folder."""
-    for name in (DIR_MODEL_LAST, DIR_MODEL_BEST):
-        target, old = output / name, work / f"old-{name}"
-        if target.exists():
-            target.rename(old)
-        (work / name).rename(target)
-    shutil.rmtree(work)
-    return output / DIR_MODEL_BEST
+def _start_run(work: Path, nlp: Language, gpu_id: int) -> Run:
+    """Start the record of a run, or go on with it if there is a checkpoint."""
+    folder = work / FOLDER
+    checkpoint = latest_checkpoint(work / CHECKPOINTS)
+    if checkpoint is None:
+        start_record(folder, nlp, gpu_id)
+        return Run(folder)
+    check_same_run(folder, nlp)
+    step = read_state(checkpoint)["step"]
+    resume_record(folder, step)
+    return Run(folder, resumed_at=step)
+
+
+def _conclude(outcome: Outcome, work: Path, digest: str) -> None:
+    """Say and record how the training ended.
+
+    RAISES (XinzhiError): It broke before anything was learned.
+    """
+    if outcome.broken and (outcome.best_score or 0.0) <= LOWEST_BEST:
+        raise XinzhiError(
+            f"Training was stopped: {outcome.reason}. Until then nothing had been learned.",
+            "Lower the learning rate (training.optimizer.learn_rate) or lengthen its warm-up, and "
+            "look for odd values in the training data: xinzhi check",
+        )
+    update_record(
+        work / FOLDER,
+        status="finished",
+        ended=now(),
+        reason=outcome.reason,
+        broken=outcome.broken,
+        steps=outcome.step,
+        best_score=outcome.best_score,
+        best_step=outcome.best_step,
+        seconds=outcome.seconds,
+        weights_sha256=digest,
+    )
+    if outcome.broken:
+        print(
+            f"⚠ Training was stopped: {outcome.reason}. The best pipeline, of step "
+            f"{outcome.best_step}, is kept. Lower the learning rate or lengthen its warm-up.",
+            flush=True,
+        )
+    else:
+        print(f"Ended at step {outcome.step}: {outcome.reason}.", flush=True)
+    print(f"Time: {describe_split(outcome.seconds)}.", flush=True)
+    if advice := hint(outcome.seconds):
+        print(advice, flush=True)
