@@ -98,14 +98,14 @@ def _read_folder(path: Path, options: ReadOptions) -> Iterator[Record | Problem]
         hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
         if hidden or file.suffix in NO_ANNOTATION:
             yield Problem("not a file with annotations", file, kind="skipped")
-        elif file.suffix != ".txt" or not file.with_suffix(".ann").exists():  # brat: read with it
+        elif file.suffix != ".ann" or not file.with_suffix(".txt").exists():  # brat: one record
             yield from read_records(file, options)
 
 
 def _read_file(path: Path, options: ReadOptions) -> Iterator[Record | Problem]:
     with path.open("rb") as file:
         empty = not file.read(1)
-    if empty:
+    if empty and path.suffix != ".ann":  # brat: a text without entities
         yield Problem("the file is empty", path)
         return
     fmt = detect_format(path) if options.format == "auto" else get_format(options.format)

@@ -12,7 +12,10 @@ from ..record import Problem, Record
 from ._text import HEAD_BYTES, decode_head, read_head
 
 EVERYTHING = frozenset(
-    {"entities", "overlaps", "unannotated", "cats", "scores", "meta", "id", "annotator"}
+    {
+        *("entities", "overlaps", "unannotated", "cats", "soft", "scores"),
+        *("meta", "id", "annotator", "unknown"),
+    }
 )
 
 
@@ -40,12 +43,20 @@ class WriteOptions:
 
     lang (str): Language code of the tokeniser, for formats with tokens.
     scheme (str): Tag scheme, for formats with tags: BIO, IOB1, BIOES, BMES or IO.
-    heads (tuple): The heads to write; empty: all.
+    entities (tuple): Every entity label of the records, sorted; empty also if none is annotated.
+    heads (Mapping): Every head of the records to its sorted labels.
+    scores (tuple): The name of every score of the records.
+    metas (tuple): The name of every item of metadata of the records.
+    spans (bool): Whether any record has its entities annotated.
     """
 
     lang: str = "zh"
     scheme: str = "BIO"
-    heads: tuple[str, ...] = ()
+    entities: tuple[str, ...] = ()
+    heads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scores: tuple[str, ...] = ()
+    metas: tuple[str, ...] = ()
+    spans: bool = True
 
 
 @dataclass(frozen=True)
@@ -91,7 +102,8 @@ class Format(Protocol):
     help (str): One line for messages and for the table in docs/data-format.md.
     holds (frozenset): What a file of this format can say, of the words in EVERYTHING: "entities",
         "overlaps" (between entities), "unannotated" (that the entities of a text were not looked
-        at), "cats" (heads), "scores", "meta", "id", "annotator".
+        at), "cats" (heads), "soft" (values between 0 and 1 of their labels), "scores", "meta",
+        "id", "annotator", "unknown" (parts of a text whose entities were not looked at).
     """
 
     name: str

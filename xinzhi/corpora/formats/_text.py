@@ -11,7 +11,7 @@ import codecs
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TextIO
 
 from ..record import Problem
 
@@ -61,22 +61,32 @@ def decode_head(head: bytes) -> str:
     return text.removeprefix("\ufeff")
 
 
-def read_lines(path: Path, encoding: str | None = None) -> Iterator[tuple[int, str] | Problem]:
+def read_lines(
+    path: Path, encoding: str | None = None, keep_ends: bool = False
+) -> Iterator[tuple[int, str] | Problem]:
     """Stream the lines of a text file.
 
     path (Path): The file.
     encoding (str | None): Python codec name; None: found out from the beginning of the file.
+    keep_ends (bool): Whether the lines keep their ends.
     YIELDS (tuple | Problem): Line number from 1, and the line without its end; or what is wrong
         with the line. A note comes first if an encoding other than UTF-8 was found out.
     """
     if encoding is None:
         encoding = detect_encoding(read_head(path))
-        if not encoding.startswith("utf-8"):
-            yield Problem(f"read as {encoding.upper()}", path, kind="note")
+        yield from _encoding_note(encoding, path)
     if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
-        yield from _wide_lines(path, encoding)
-        return
-    encoding = "utf-8" if encoding == "utf-8-sig" else encoding
+        lines = _wide_lines(path, encoding)
+    else:
+        lines = _byte_lines(path, "utf-8" if encoding == "utf-8-sig" else encoding)
+    for item in lines:
+        if isinstance(item, Problem) or keep_ends:
+            yield item
+        else:
+            yield item[0], item[1].rstrip("\r\n")
+
+
+def _byte_lines(path: Path, encoding: str) -> Iterator[tuple[int, str] | Problem]:
     with path.open("rb") as file:
         for number, raw in _limited(file, path):
             if isinstance(raw, Problem):
@@ -84,9 +94,40 @@ def read_lines(path: Path, encoding: str | None = None) -> Iterator[tuple[int, s
                 continue
             raw = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
             try:
-                yield number, raw.decode(encoding).rstrip("\r\n")
+                yield number, raw.decode(encoding)
             except UnicodeDecodeError as err:
                 yield Problem(undecodable(err), path, number)
+
+
+def read_pieces(path: Path, encoding: str | None = None) -> Iterator[str | Problem]:
+    """Stream the text of a file in pieces of about a mebibyte, for formats without lines.
+
+    path (Path): The file.
+    encoding (str | None): Python codec name; None: found out from the beginning of the file.
+    YIELDS (str | Problem): Text; none ends inside a backslash escape. A byte that cannot be
+        decoded is a lone surrogate in it (in UTF-16 and UTF-32, the end of the file and a Problem).
+    """
+    if encoding is None:
+        encoding = detect_encoding(read_head(path))
+        yield from _encoding_note(encoding, path)
+    wide = codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
+    errors = "strict" if wide else "surrogateescape"
+    with path.open("r", encoding=encoding, errors=errors, newline="") as file:
+        rest = ""
+        try:
+            while piece := file.read(1 << 20):
+                piece = rest + piece
+                rest = "\\" if (len(piece) - len(piece.rstrip("\\"))) % 2 else ""
+                yield piece[: len(piece) - len(rest)]
+        except UnicodeError as err:
+            yield Problem(f"from here on not {encoding.upper()} ({err})", path)
+    if rest:
+        yield rest
+
+
+def open_new(path: Path) -> TextIO:
+    """RETURNS (TextIO): A new UTF-8 file for writing, with line ends exactly as written."""
+    return path.open("w", encoding="utf-8", newline="")
 
 
 def undecodable(err: UnicodeDecodeError) -> str:
@@ -97,6 +138,11 @@ def undecodable(err: UnicodeDecodeError) -> str:
         f"not {name} (byte 0x{byte:02x} at position {err.start}); save the file as UTF-8, or name "
         "its encoding"
     )
+
+
+def _encoding_note(encoding: str, path: Path) -> Iterator[Problem]:
+    if not encoding.startswith("utf-8"):
+        yield Problem(f"read as {encoding.upper()}", path, kind="note")
 
 
 def _limited(file: IO[bytes], path: Path) -> Iterator[tuple[int, bytes | Problem]]:
@@ -135,7 +181,7 @@ def _wide_lines(path: Path, encoding: str) -> Iterator[tuple[int, str] | Problem
             if len(line) == MAX_LINE and not line.endswith("\n"):
                 yield Problem(too_long(len(line)), path, number)
                 return
-            yield number, line.removeprefix("\ufeff" if number == 1 else "").rstrip("\r\n")
+            yield number, line.removeprefix("\ufeff" if number == 1 else "")
 
 
 def _decodes(raw: bytes, encoding: str) -> bool:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ..record import Problem, Record
-from ._base import EVERYTHING, ReadOptions, Sample
+from ._base import EVERYTHING, ReadOptions, Sample, WriteOptions
 
 
 class DocBinFormat:
-    """Reads `.spacy` files. `DOCBIN` is the registered instance."""
+    """Reads and writes `.spacy` files. `DOCBIN` is the registered instance."""
 
     name = "docbin"
     help = "spaCy DocBin (.spacy)"
     holds = EVERYTHING
+    suffix = ".spacy"
 
     def sniff(self, sample: Sample) -> float:
         """By suffix."""
@@ -34,6 +35,29 @@ class DocBinFormat:
             return
         for number, doc in enumerate(docs, start=1):
             yield record_from_doc(doc, path, number)
+
+    def write(
+        self,
+        records: Iterable[Record],
+        path: Path,
+        options: WriteOptions,
+        lose: Callable[[Problem], None],
+    ) -> None:
+        """All documents in one file; `xinzhi convert` writes large corpora in parts."""
+        from spacy.tokens import DocBin
+
+        from ..docbin import annotate, blank, tokenise
+
+        nlp = blank(options.lang)
+        doc_bin = DocBin(store_user_data=True)
+        for record in records:
+            doc = tokenise(nlp, record)
+            if isinstance(doc, Problem):
+                lose(doc)
+                continue
+            annotate(doc, record, options.heads)
+            doc_bin.add(doc)
+        doc_bin.to_disk(path)
 
 
 DOCBIN = DocBinFormat()

@@ -1,221 +1,178 @@
-"""JSON Lines in the doccano shape, with heads and scores.
+"""JSON Lines with offsets: our own format, which holds everything, and its many relatives.
 
     {"id": 1, "text": "…", "label": [[start, end, "LABEL"], …], "cats": {"topic": "…"},
      "scores": {"urgency": 0.4}, "meta": {…}}
 
-See docs/data-format.md for the meaning of each field and of its absence.
+See docs/data-format.md for the meaning of each field and of its absence. `entities` is another
+name for `label`; a `label` that is a string, or a list of strings, is that of the head "label"; an
+entity may be an object with the usual keys (start, start_offset, start_idx, …).
 """
 
 from __future__ import annotations
 
-import codecs
 import json
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ..record import HeadValue, Problem, Record, SpanTuple
-from ._base import EVERYTHING, ReadOptions, Sample
+from ._base import EVERYTHING, ReadOptions, Sample, WriteOptions
+from ._fields import (
+    LABEL,
+    TEXT_NAMES,
+    get_head,
+    get_id,
+    get_list,
+    get_mapping,
+    get_score,
+    get_span,
+    get_text,
+    named_values,
+    text_name,
+)
+from ._json import Invalid, kind, read_made, sample_objects
+from ._text import open_new
 
-FIELDS = {"id", "text", "label", "entities", "cats", "scores", "meta"}
-
-
-class Invalid(ValueError):
-    """A line that is not a record; the message says why."""
+SPAN_FIELDS = ("entities", "label", "labels", "annotations", "spans")
+FIELDS = {"id", "cats", "scores", "meta", "annotator", "unknown", "model"}
 
 
 class JsonlFormat:
-    """Reads JSON Lines. `JSONL` is the registered instance."""
+    """Reads and writes JSON Lines. `JSONL` is the registered instance."""
 
     name = "jsonl"
     help = 'JSON Lines, one {"id", "text", "label", "cats", "scores", "meta"} object per line'
-
     holds = EVERYTHING
+    suffix = ".jsonl"
 
     def sniff(self, sample: Sample) -> float:
-        """By suffix, or because the first character is an opening brace."""
+        """Objects with a text, unless a more special format knows them."""
+        objects = sample_objects(sample)
+        if any(not set(TEXT_NAMES).isdisjoint(fields) for fields in objects):
+            return 0.3
         named = sample.suffix in {".jsonl", ".ndjson"}
-        return 0.3 * (named or sample.text.lstrip().startswith("{"))
+        return 0.1 if named or objects or sample.text.lstrip().startswith("{") else 0.0
 
     def read(self, path: Path, options: ReadOptions) -> Iterator[Record | Problem]:
-        """Stream the file line by line; blank lines are skipped."""
-        blank = True
-        with path.open("rb") as file_:
-            for number, raw in enumerate(file_, start=1):
-                if number == 1:
-                    raw = raw.removeprefix(codecs.BOM_UTF8)
-                if raw.strip():
-                    blank = False
-                    yield read_line(raw, path, number)
-        if blank:
-            yield Problem("the file holds no records, only blank lines", path)
+        """Stream the objects of the file."""
+        classes = label_is_head(Sample.of(path))
+
+        def make(fields: dict[str, Any], line: int) -> Iterator[Record | Problem]:
+            if fields.get("model"):
+                model = fields["model"]
+                fact = f"predicted by {model}, not reviewed; delete 'model' from corrected records"
+                yield Problem(fact, path, line, fields.get("id"), "skipped")
+            else:
+                yield make_record(fields, path, line, options, classes)
+
+        yield from read_made(path, options, make)
+
+    def write(
+        self,
+        records: Iterable[Record],
+        path: Path,
+        options: WriteOptions,
+        lose: Callable[[Problem], None],
+    ) -> None:
+        """One object per line."""
+        with open_new(path) as file:
+            for record in records:
+                file.write(json.dumps(to_fields(record), ensure_ascii=False) + "\n")
 
 
 JSONL = JsonlFormat()
 
 
-def read_line(raw: bytes, path: Path, number: int) -> Record | Problem:
-    """Read one line.
+def label_is_head(sample: Sample) -> bool:
+    """Whether an empty `label` list means "no class", as other records name classes there."""
+    labels = [fields.get(LABEL, fields.get("labels")) for fields in sample_objects(sample)]
+    return any(_is_class(label) and label != [] for label in labels)
 
-    raw (bytes): The line.
+
+def make_record(
+    fields: dict[str, Any], path: Path, line: int, options: ReadOptions, classes: bool
+) -> Record:
+    """Make a record of one object.
+
+    fields (dict): The object.
     path (Path): Its file.
-    number (int): Its number in the file, from 1.
-    RETURNS (Record | Problem): The record, or what is wrong with it.
+    line (int): Its line there; also its id if it has none.
+    options (ReadOptions): May name the text, heads and scores.
+    classes (bool): Whether an empty `label` list is one of classes.
+    RETURNS (Record): The record.
+    RAISES (Invalid): If something is wrong with it.
     """
-    record_id = None
-    try:
-        fields = _parse(raw)
-        record_id = fields.get("id")
-        return _record(fields, path, number)
-    except Invalid as err:
-        return Problem(str(err), path, number, record_id if _is_id(record_id) else None)
-
-
-def _parse(raw: bytes) -> dict[str, Any]:
-    try:
-        value = _DECODER.decode(raw.decode("utf8"))
-        if b"\\u" in raw:
-            json.dumps(value, ensure_ascii=False).encode("utf8")
-    except UnicodeDecodeError as err:
-        byte = raw[err.start]
-        raise Invalid(
-            f"not UTF-8 (byte 0x{byte:02x} at position {err.start}); save the file as UTF-8"
-        ) from err
-    except UnicodeEncodeError as err:
-        raise Invalid("an escape stands for half a character (a lone surrogate)") from err
-    except json.JSONDecodeError as err:
-        raise Invalid(f"malformed JSON: {err.msg}, column {err.colno}") from err
-    except RecursionError as err:
-        raise Invalid("malformed JSON: nested too deeply") from err
-    if not isinstance(value, dict):
-        raise Invalid(f"expected a JSON object, found {_kind(value)}")
-    return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a repeated key, of which Python would silently keep the last value."""
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise Invalid(f"the key {twice!r} occurs twice in one JSON object")
-    return result
-
-
-def _no_constant(name: str) -> float:
-    raise Invalid(f"malformed JSON: {name} is not a JSON number")
-
-
-def _integer(digits: str) -> int:
-    """Integers of 64 bits, which is what DocBin can store."""
-    if len(digits) > 20 or not -(2**63) <= int(digits) < 2**64:
-        raise Invalid(f"the integer {digits[:20]}… needs more than 64 bits")
-    return int(digits)
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer
-)
-
-
-def _record(fields: dict[str, Any], path: Path, number: int) -> Record:
-    record_id = fields.get("id")
-    if record_id is not None and not _is_id(record_id):
-        raise Invalid(f"'id' must be a string or an integer, found {_kind(record_id)}")
-    meta = _mapping(fields, "meta")
-    return Record(
-        id=number if record_id is None else record_id,
-        text=_text(fields),
+    name = text_name(fields, options)
+    heads, scores = named_values(fields, options)
+    used = {name, *options.heads, *options.scores}
+    spans, surfaces, default_head, names = _label_fields(fields, used, classes)
+    cats = {h: get_head(h, v) for h, v in get_mapping(fields, "cats").items() if v is not None}
+    record = Record(
+        id=get_id(fields, line),
+        text=get_text(fields, name),
         source=path,
-        line=number,
-        spans=_spans(fields),
-        cats={
-            head: _head(head, v) for head, v in _mapping(fields, "cats").items() if v is not None
-        },
-        scores={name: _score(name, v) for name, v in _mapping(fields, "scores").items()},
-        meta=meta,
-        ignored=sorted(set(fields) - FIELDS),
+        line=line,
+        spans=spans,
+        cats=default_head | cats | heads,
+        scores={n: get_score(n, v) for n, v in get_mapping(fields, "scores").items()} | scores,
+        meta=get_mapping(fields, "meta"),
+        annotator=_annotator(fields),
+        unknown=[(start, end) for start, end in get_list(fields, "unknown")],
+        relations=len(get_list(fields, "relations")),
+        surfaces=surfaces,
     )
+    record.ignored = sorted(set(fields) - FIELDS - used - names - {"relations"})
+    return record
 
 
-def _text(fields: dict[str, Any]) -> str:
-    text = fields.get("text")
-    if text is None or text == "":
-        raise Invalid("the text is missing" if text is None else "the text is empty")
-    if not isinstance(text, str):
-        raise Invalid(f"'text' must be a string, found {_kind(text)}")
-    return text
+def to_fields(record: Record) -> dict[str, Any]:
+    """RETURNS (dict): The object that `make_record` reads back as the same record."""
+    fields: dict[str, Any] = {"id": record.id, "text": record.text}
+    if record.spans is not None:
+        fields["label"] = [_written_span(record, span) for span in record.spans]
+    optional = ("cats", "scores", "meta", "annotator", "unknown", "model")
+    return fields | {name: value for name in optional if (value := getattr(record, name))}
 
 
-def _spans(fields: dict[str, Any]) -> list[SpanTuple] | None:
-    if "label" in fields and "entities" in fields:
-        raise Invalid("both 'label' and 'entities' are given; keep one")
-    key = "entities" if "entities" in fields else "label"
-    items = fields.get(key)
-    if items is None:
-        return None
-    if not isinstance(items, list):
-        raise Invalid(f"'{key}' must be a list of [start, end, label], found {_kind(items)}")
-    return [_span(key, item) for item in items]
+def _written_span(record: Record, span: SpanTuple) -> Any:
+    if span not in record.confidence:
+        return list(span)
+    names = ("start", "end", "label", "confidence")
+    return dict(zip(names, (*span, record.confidence[span]), strict=True))
 
 
-def _span(key: str, item: Any) -> SpanTuple:
-    match item:
-        case [int(start), int(end), str(label)] if label:
-            if not isinstance(start, bool) and not isinstance(end, bool):
-                return start, end, label
-    shown = json.dumps(item, ensure_ascii=False)
-    raise Invalid(f"'{key}' must hold [start, end, label] with two integers, found {shown}")
+def _label_fields(
+    fields: dict[str, Any], used: set[str], classes: bool
+) -> tuple[list[SpanTuple] | None, dict[SpanTuple, str], dict[str, HeadValue], set[str]]:
+    """The entities, the words they are said to cover, the head "label", and the fields read."""
+    spans: list[SpanTuple] | None = None
+    surfaces: dict[SpanTuple, str] = {}
+    heads: dict[str, HeadValue] = {}
+    names = {name for name in SPAN_FIELDS if name in fields and name not in used}
+    found = [name for name in SPAN_FIELDS if name in names and fields[name] is not None]
+    for name in found:
+        value = fields[name]
+        if _is_class(value) and (value != [] or (classes and name in (LABEL, "labels"))):
+            heads[LABEL] = get_head(LABEL, value)
+            continue
+        if not isinstance(value, list):
+            fact = f"'{name}' must be a list of [start, end, label], found {kind(value)}"
+            raise Invalid(fact)
+        if spans is not None:
+            raise Invalid("both 'label' and 'entities' are given; keep one")
+        read = [get_span(name, item) for item in value]
+        spans = [span for span, _ in read]
+        surfaces = {span: words for span, words in read if words is not None}
+    return spans, surfaces, heads, names
 
 
-def _mapping(fields: dict[str, Any], key: str) -> dict[str, Any]:
-    value = fields.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise Invalid(f"'{key}' must be an object, found {_kind(value)}")
-    return value
-
-
-def _head(head: str, value: Any) -> HeadValue:
-    match value:
-        case str() if value:
-            return value
-        case list() if all(isinstance(label, str) and label for label in value):
-            if len(set(value)) < len(value):
-                raise Invalid(f"head '{head}' names a label twice")
-            return value
-        case dict() if all(value) and all(_is_number(v) and 0 <= v <= 1 for v in value.values()):
-            return {label: float(v) for label, v in value.items()}
-    raise Invalid(
-        f"head '{head}' must be a label, a list of labels, or an object from label to a value "
-        f"from 0 to 1, found {json.dumps(value, ensure_ascii=False)}"
-    )
-
-
-def _score(name: str, value: Any) -> float:
-    if not _is_number(value):
-        raise Invalid(f"score '{name}' must be a number, found {_kind(value)}")
-    return float(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_id(value: Any) -> bool:
+def _is_class(value: Any) -> bool:
+    """A class, a number that stands for one, or a list of classes."""
+    if isinstance(value, list):
+        return all(isinstance(item, str) for item in value)
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 
-def _kind(value: Any) -> str:
-    names = {
-        str: "a string",
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-        list: "a list",
-        dict: "an object",
-        type(None): "null",
-    }
-    return names[type(value)]
+def _annotator(fields: dict[str, Any]) -> str | None:
+    value = fields.get("annotator")
+    return None if value is None else str(value)
