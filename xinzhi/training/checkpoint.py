@@ -17,6 +17,7 @@ from spacy.language import Language
 from thinc.api import Optimizer
 
 from .optimizer import optimizer_state, set_optimizer_state
+from .weights import torch_shims
 
 PREFIX = "step-"
 WEIGHTS, MOMENTS, STATE = "pipeline", "optimizer.safetensors", "state.json"
@@ -85,7 +86,5 @@ def _scalers(nlp: Language) -> list[tuple[float, int]]:
 
 
 def _enabled_scalers(nlp: Language) -> list[Any]:
-    models = [pipe.model for _, pipe in nlp.pipeline if hasattr(pipe, "model")]
-    nodes = [node for model in models if hasattr(model, "walk") for node in model.walk()]
-    scalers = [getattr(shim, "_grad_scaler", None) for node in nodes for shim in node.shims]
+    scalers = [getattr(shim, "_grad_scaler", None) for shim in torch_shims(nlp)]
     return [scaler for scaler in scalers if scaler is not None and scaler._enabled]

@@ -46,16 +46,16 @@ def not_improving(scores: Sequence[float], patience: int | None) -> str | None:
     return f"no better score in {since} evaluation{'s' * (since > 1)} (run.patience)"
 
 
-def not_finite(losses: dict[str, float], gradient_norm: float | None) -> str | None:
+def not_finite(losses: dict[str, float], gradient_norm: float) -> str | None:
     """Whether an update has produced NaN or infinity.
 
     losses (dict): Component -> loss.
-    gradient_norm (float | None): The norm of all gradients, if it was measured.
+    gradient_norm (float): The norm of all gradients.
     RETURNS (str): What was found; None if all is well.
     """
     for name, loss in losses.items():
         if not math.isfinite(loss):
             return f"the loss of '{name}' is {float(loss)}"
-    if gradient_norm is not None and not math.isfinite(gradient_norm):
+    if not math.isfinite(gradient_norm):
         return f"the norm of the gradients is {gradient_norm}"
     return None

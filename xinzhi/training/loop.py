@@ -36,6 +36,7 @@ from .out_of_memory import retry_with_less
 from .settings import RunSettings
 from .timing import Stopwatch
 from .update import Updater
+from .weights import gradient_norm
 
 CHECKPOINTS = "checkpoints"
 Info = dict[str, Any]
@@ -190,10 +191,10 @@ class Trainer:
             if self.training["before_update"]:
                 self.training["before_update"](self.nlp, {"step": step, "epoch": epoch})
             self.updater.update(batch, progress.losses, step)
-        _check(not_finite(progress.losses, None))
         with self.watch.time("optimiser"):
-            norm = self.updater.finish()
-        _check(not_finite({}, norm))
+            norm = gradient_norm(self.nlp, self.frozen)
+            _check(not_finite(progress.losses, norm))
+            self.updater.finish()
         progress.words += sum(len(example) for example in batch)
         progress.documents += len(batch)
         progress.halvings = self.updater.halvings

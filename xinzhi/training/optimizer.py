@@ -1,42 +1,17 @@
-"""The optimizer during training: its state to save, and the norm of the gradients it is given."""
+"""The state of an optimizer, to save and to restore."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from spacy.language import Language
-from thinc.api import Optimizer, get_array_module, to_numpy, torch2xp
+from thinc.api import Optimizer, to_numpy, torch2xp
 from thinc.backends import get_array_ops
 
-from .weights import named_weights
+from .weights import named_weights, torch_shims
 
 MOMENTS = ("mom1", "mom2", "averages")
-
-
-class MeasuringOptimizer:
-    """Passes everything on to an optimizer and adds up the gradients' squares on the way.
-
-    optimizer (Optimizer): The optimizer.
-    """
-
-    def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = optimizer
-        self._squares: Any = 0.0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.optimizer, name)
-
-    def __call__(self, key: Any, weights: Any, gradient: Any, *, lr_scale: float = 1.0) -> Any:
-        flat = gradient.reshape(-1)
-        self._squares = self._squares + get_array_module(flat).vdot(flat, flat)
-        return self.optimizer(key, weights, gradient, lr_scale=lr_scale)
-
-    def take_norm(self) -> float:
-        """RETURNS (float): The L2 norm of all gradients since the last call, before clipping."""
-        squares, self._squares = float(self._squares), 0.0
-        return math.sqrt(squares) if squares >= 0 else math.nan
 
 
 def optimizer_state(
@@ -80,6 +55,8 @@ def set_optimizer_state(
                 table[key] = _like(value, arrays[f"{moment}:{name}"])
     for _ in range(steps):
         optimizer.step_schedules()
+    for shim in torch_shims(nlp):
+        shim.finish_update(optimizer)  # no gradient, no change; but layers to unfreeze follow it
 
 
 def _like(weight: Any, array: np.ndarray) -> Any:

@@ -12,7 +12,6 @@ from thinc.api import Optimizer
 
 from ..errors import XinzhiError
 from .batches import Batch
-from .optimizer import MeasuringOptimizer
 from .out_of_memory import describe_longest, retry_with_less
 from .weights import drop_gradients, trainable_pipes
 
@@ -30,7 +29,6 @@ class Updater:
     def __init__(self, nlp: Language, training: dict[str, Any]) -> None:
         self.nlp = nlp
         self.optimizer: Optimizer = training["optimizer"]
-        self.measuring = MeasuringOptimizer(self.optimizer)
         self.frozen: list[str] = training["frozen_components"]
         self.annotating: list[str] = training["annotating_components"]
         self.accumulate: int = training["accumulate_gradient"]
@@ -68,15 +66,11 @@ class Updater:
 
         retry_with_less(attempt, halve)
 
-    def finish(self) -> float:
-        """Run the optimizer.
-
-        RETURNS (float): The L2 norm of all gradients, before clipping.
-        """
+    def finish(self) -> None:
+        """Run the optimizer."""
         for _, pipe in trainable_pipes(self.nlp, self.frozen):
-            pipe.finish_update(self.measuring)
+            pipe.finish_update(self.optimizer)
         self.optimizer.step_schedules()
-        return self.measuring.take_norm()
 
     def _update(self, part: Batch, dropout: float, losses: dict[str, float]) -> None:
         self.nlp.update(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -58,6 +59,33 @@ def weights_hash(nlp: Language) -> str:
     return digest.hexdigest()
 
 
+def gradient_norm(nlp: Language, exclude: list[str]) -> float:
+    """The L2 norm of all gradients that the next step of the optimizer will use, before clipping.
+
+    nlp (Language): The pipeline, after an update.
+    exclude (list): Names of frozen components.
+    RETURNS (float): The norm; NaN or infinity if a gradient has one. A part in mixed precision
+        whose gradients have overflown is left out: its step is skipped.
+    """
+    squares = [0.0]
+    for _, pipe in trainable_pipes(nlp, exclude):
+        for node in pipe.model.walk():
+            for shim in node.shims:
+                if not getattr(getattr(shim, "_grad_scaler", None), "found_inf", False):
+                    squares += [_square(tensor.grad) for _, tensor in _torch_weights(shim)]
+            squares += [_square(node.get_grad(w)) for w in node.param_names if node.has_grad(w)]
+    total = float(sum(squares))
+    return math.sqrt(total) if total >= 0 else math.nan
+
+
+def torch_shims(nlp: Language) -> list[Any]:
+    """RETURNS (list): What holds the torch modules of the pipeline."""
+    models = [getattr(pipe, "model", None) for _, pipe in nlp.pipeline]
+    nodes = [node for model in models if isinstance(model, Model) for node in model.walk()]
+    shims = [shim for node in nodes for shim in node.shims]
+    return [shim for shim in shims if isinstance(getattr(shim, "_model", None), torch.nn.Module)]
+
+
 def drop_gradients(nlp: Language) -> None:
     """Forget the gradients that an update has left, as if it had not been made."""
     for _, pipe in trainable_pipes(nlp, []):
@@ -68,6 +96,14 @@ def drop_gradients(nlp: Language) -> None:
             for weight in node.param_names:
                 if node.has_grad(weight):
                     node.get_grad(weight).fill(0.0)
+
+
+def _square(gradient: Any) -> Any:
+    """RETURNS (float): The sum of squares of a torch, NumPy or CuPy array; 0 for None."""
+    if gradient is None:
+        return 0.0
+    flat = gradient.reshape(-1)
+    return torch.dot(flat, flat) if isinstance(flat, torch.Tensor) else flat.dot(flat)
 
 
 def _torch_weights(shim: Any) -> Iterator[tuple[str, Any]]:
