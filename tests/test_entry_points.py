@@ -7,6 +7,7 @@ a sample argument.
 from __future__ import annotations
 
 import inspect
+import io
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
@@ -120,6 +121,21 @@ def check_batcher(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
     assert sorted(map(len, make(encoder=str(encoder()), size=100)(data))) == [2]
 
 
+def check_logger(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
+    make = spacy.registry.loggers.get(point.name)
+    if "MLflow" in point.name:
+        return  # a store takes half a minute to make: tests/training/loggers/test_mlflow.py
+    nlp = spacy.blank("zh")
+    tensorboard = {"path": str(folder), "samples": 0}
+    settings = tensorboard if "TensorBoard" in point.name else {}
+    settings |= {"path": str(folder / "log.jsonl")} if "Jsonl" in point.name else {}
+    out = io.StringIO()
+    log_step, finish = make(**settings)(nlp, out, out)
+    log_step(None)
+    finish()
+    assert "failed" not in out.getvalue()
+
+
 def check_encoder_source(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
     source = point.load()
     assert source.name == point.name
@@ -149,6 +165,7 @@ CHECKS = {
     "spacy_factories": check_factory,
     "spacy_scorers": check_scorer,
     "spacy_readers": check_reader,
+    "spacy_loggers": check_logger,
     "spacy_batchers": check_batcher,
     "xinzhi_encoder_sources": check_encoder_source,
     "xinzhi_formats": check_format,
