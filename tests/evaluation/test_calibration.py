@@ -12,7 +12,6 @@ from tests.components.helpers import (
     ENTITIES,
     annotated,
     blank,
-    cats_examples,
     cats_of,
     classifier,
     entity_examples,
@@ -22,6 +21,7 @@ from tests.components.helpers import (
     train,
 )
 from xinzhi.cli import app
+from xinzhi.components.cats_scorer import head_rows
 from xinzhi.errors import XinzhiError
 from xinzhi.evaluation.calibration import (
     Options,
@@ -167,7 +167,7 @@ def test_calibration_helps_on_new_data(pipeline, method):
             examples, pipeline.pipe(eg.predicted for eg in examples), strict=True
         ):
             example.predicted = doc
-        return entity_confidence(examples), head_confidence(examples)["mood"], examples
+        return entity_confidence(examples), head_confidence(head_rows(examples)["mood"]), examples
 
     entities, mood, before = scored()
     report = calibrate(
@@ -331,5 +331,4 @@ def test_a_folder_that_is_no_pipeline_is_not_replaced(tmp_path):
 def test_entities_without_confidence_are_not_scored():
     nlp = spacy.blank("zh")
     assert entity_confidence(entity_examples(nlp)) is None
-    assert head_confidence(cats_examples(nlp)) == {}
     assert len(ENTITIES["zh"]) == 3

@@ -1,15 +1,23 @@
-"""The arithmetic, against hand-computed values and scikit-learn's report."""
+"""The arithmetic, against hand-computed values and scikit-learn's."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
-from sklearn.metrics import classification_report
+from sklearn.metrics import classification_report, f1_score, precision_recall_fscore_support
 
-from xinzhi.evaluation.metrics import classification_scores, multilabel_scores, tag_scores
+from xinzhi.components.cats_scorer import Row, score_head
+from xinzhi.components.metrics import averages
+from xinzhi.evaluation.metrics import (
+    classification_head_scores,
+    classification_scores,
+    tag_scores,
+)
 
 NA = {"precision": None, "recall": None, "f1": None, "support": 0}
+ONLY_PREDICTED = {"precision": 0.0, "recall": None, "f1": 0.0, "support": 0}
 
 
 def row(precision: float, recall: float, f1: float, support: int) -> dict[str, Any]:
@@ -25,7 +33,7 @@ def row(precision: float, recall: float, f1: float, support: int) -> dict[str, A
     ("gold", "predicted", "accuracy", "macro", "labels"),
     [
         (["a"], ["a"], 1.0, row(1, 1, 1, 1), {"a": row(1, 1, 1, 1)}),
-        (["a"], ["b"], 0.0, row(0, 0, 0, 1), {"a": row(0, 0, 0, 1), "b": NA}),
+        (["a"], ["b"], 0.0, row(0, 0, 0, 1), {"a": row(0, 0, 0, 1), "b": ONLY_PREDICTED}),
         (
             ["a", "a", "a", "b"],
             ["a", "a", "b", "b"],
@@ -37,8 +45,8 @@ def row(precision: float, recall: float, f1: float, support: int) -> dict[str, A
             ["正面", "负面"],
             ["正面", "中性"],
             0.5,
-            row(0.5, 0.5, 0.5, 2),
-            {"正面": row(1, 1, 1, 1), "负面": row(0, 0, 0, 1), "中性": NA},
+            row(1 / 3, 1 / 3, 1 / 3, 2),
+            {"正面": row(1, 1, 1, 1), "负面": row(0, 0, 0, 1), "中性": ONLY_PREDICTED},
         ),
     ],
 )
@@ -76,28 +84,84 @@ def test_without_o_leaves_o_out_of_the_averages_only() -> None:
     assert scores["macro"]["f1"] > 0.77
 
 
-def test_only_o_has_no_averages_without_o() -> None:
+def test_only_o_has_no_true_tag_without_o() -> None:
     scores = tag_scores(["O", "O"], ["O", "B-X"])
-    assert scores["without_O"] == {"micro": None, "macro": None, "weighted": None}
-    assert scores["labels"]["B-X"] == NA
+    assert scores["without_O"] == {"micro": row(0, 0, 0, 0), "macro": row(0, 0, 0, 0)} | {
+        "weighted": None
+    }
+    assert scores["labels"]["B-X"] == ONLY_PREDICTED
+    assert tag_scores(["O"], ["O"])["without_O"] == dict.fromkeys(("micro", "macro", "weighted"))
+    assert tag_scores([], [])["accuracy"] is None
 
 
-def test_multilabel() -> None:
-    gold = [{"a": True, "b": True}, {"a": False, "b": True}, {"a": True, "b": False}]
-    predicted = [{"a": True, "b": False}, {"a": True, "b": True}, {"a": True, "b": False}]
-    scores = multilabel_scores(gold, predicted)
+def rows_of(gold: list[dict[str, float]], predicted: list[str]) -> list[Row]:
+    """Decisions of a head that is not exclusive, one letter per label."""
+    return [(g, list(p), dict.fromkeys(p, 0.9)) for g, p in zip(gold, predicted, strict=True)]
+
+
+def test_several_labels() -> None:
+    gold = [{"a": 1.0, "b": 1.0}, {"a": 0.0, "b": 1.0}, {"a": 1.0, "b": 0.0}]
+    scores = classification_head_scores(rows_of(gold, ["a", "ab", "a"]))
+    del scores["labels"]["a"]["auc"], scores["labels"]["b"]["auc"]
     assert scores["labels"] == {"a": row(2 / 3, 1, 0.8, 2), "b": row(1, 0.5, 2 / 3, 2)}
     assert scores["micro"] == row(3 / 4, 3 / 4, 3 / 4, 4)
     assert scores["macro"] == row(5 / 6, 0.75, (0.8 + 2 / 3) / 2, 4)
+    assert scores["accuracy"] == pytest.approx(1 / 3)
 
 
-def test_multilabel_leaves_missing_labels_out() -> None:
-    gold = [{"a": True}, {"b": True}, {"a": False, "b": False}]
-    predicted = [{"a": True, "b": True}] * 2 + [{"a": False, "b": False}]
-    scores = multilabel_scores(gold, predicted)
-    assert scores["labels"] == {"a": row(1, 1, 1, 1), "b": row(1, 1, 1, 1)}
+def test_a_missing_label_is_neither_right_nor_wrong() -> None:
+    scores = classification_head_scores(
+        rows_of([{"a": 1.0}, {"b": 1.0}, {"a": 0.0, "b": 0.0}], ["ab", "ab", ""])
+    )
+    assert [scores["labels"][label]["f1"] for label in "ab"] == [1.0, 1.0]
+    assert scores["accuracy"] == 1.0
 
 
-def test_multilabel_without_a_positive_is_not_defined() -> None:
-    scores = multilabel_scores([{"a": False}], [{"a": True}])
-    assert scores == {"micro": None, "macro": None, "labels": {"a": NA}}
+def test_a_label_that_never_occurs_has_no_score() -> None:
+    scores = classification_head_scores(rows_of([{"a": 0.0}], [""]))
+    assert scores["labels"] == {"a": {**NA, "auc": None}}
+    assert scores["micro"] is scores["macro"] is None
+    scores = classification_head_scores(rows_of([{"a": 0.0}], ["a"]))
+    assert scores["labels"] == {"a": {**ONLY_PREDICTED, "auc": None}}
+
+
+# One definition of the averages, everywhere
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_label_per_item_as_scikit_learn(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    gold, predicted = (rng.choice(list(letters), 30).tolist() for letters in ("abcd", "abce"))
+    rows: list[Row] = [({g: 1.0}, p, {}) for g, p in zip(gold, predicted, strict=True)]
+    found = classification_scores(gold, predicted)
+    for kind in ("micro", "macro", "weighted"):
+        want = precision_recall_fscore_support(gold, predicted, average=kind, zero_division=0)[:3]
+        for scores in (found, classification_head_scores(rows)):
+            keys = ("precision", "recall", "f1")
+            assert [scores[kind][key] for key in keys] == pytest.approx(list(want))
+    macro = f1_score(gold, predicted, average="macro")
+    assert score_head(rows)["macro_f"] == pytest.approx(macro)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_several_labels_per_item_as_scikit_learn(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    gold, guess = (rng.random((12, 5)) < [0.5, 0.3, 0.1, 0.02, 0.0] for _ in range(2))
+    rows: list[Row] = [
+        (
+            dict(zip("abcde", g, strict=True)),
+            [n for n, yes in zip("abcde", p, strict=True) if yes],
+            {},
+        )
+        for g, p in zip(gold.astype(float).tolist(), guess.tolist(), strict=True)
+    ]
+    macro = f1_score(gold, guess, average="macro", zero_division=np.nan)
+    micro = f1_score(gold, guess, average="micro")
+    scores = classification_head_scores(rows)
+    assert scores["macro"]["f1"] == score_head(rows)["macro_f"] == pytest.approx(macro)
+    assert scores["micro"]["f1"] == pytest.approx(micro)
+
+
+def test_nothing_at_all_has_no_average() -> None:
+    nothing = np.zeros(3, dtype=int)
+    assert averages(nothing, nothing, nothing) == dict.fromkeys(("micro", "macro", "weighted"))

@@ -17,7 +17,7 @@ def evaluate_cli(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file")] = None,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU number, -1: CPU")] = -1,
 ) -> None:
-    """Score a pipeline: entities, BIO tags per token, each classification head, speed."""
+    """Score a pipeline: entities, BIO tags per token, each head, real values, confidence, speed."""
     from ..evaluation.evaluate import evaluate
     from ..evaluation.output import print_scores
     from ..files import write_json

@@ -15,6 +15,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
 from ..errors import XinzhiError
+from ..head_keys import group_cats, split_key
 from ..layers.classifier import carry_over
 from ..layers.head import Tensors, initialize_head, n_out, predict_documents, shim_of
 from ..layers.losses import binary_loss, distribution_loss
@@ -26,11 +27,9 @@ from .heads import (
     Head,
     HeadStatistics,
     check_head,
-    group_cats,
     read_gold_head,
     read_head_statistics,
     settle_heads,
-    split_key,
 )
 from .weighting import (
     ClassWeights,

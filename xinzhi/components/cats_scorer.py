@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .heads import group_cats
-from .metrics import mean_or_none, prf, roc_auc
+from ..head_keys import group_cats
+from .heads import check_exclusive, check_values
+from .metrics import averages, mean_or_none, prf, roc_auc
 
-Row = tuple[dict[str, float], str | list[str], dict[str, float]]
+Decision = str | list[str]
+Row = tuple[dict[str, float], Decision, dict[str, float]]
 
 
 def cats_score(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
@@ -24,15 +27,9 @@ def cats_score(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
     RETURNS (dict): "cats_heads": head -> scores (see `score_head`); "cats_HEAD_acc",
         "cats_HEAD_macro_f" and "cats_HEAD_auc" for each head; "cats_score": the mean macro-F of the
         heads. Values are None if there is nothing to score.
+    RAISES (XinzhiError): If a gold value is wrong, as in training.
     """
-    rows: dict[str, list[Row]] = {}
-    for example in examples:
-        gold = group_cats(example.reference.cats)
-        predicted = group_cats(example.predicted.cats)
-        for head, decision in decisions_of(example.predicted).items():
-            rows.setdefault(head, [])
-            if head in gold:
-                rows[head].append((gold[head], decision, predicted.get(head, {})))
+    rows = head_rows(examples)
     heads = {head: score_head(rows[head]) for head in sorted(rows)}
     scores: dict[str, Any] = {"cats_heads": heads}
     for name, values in heads.items():
@@ -42,53 +39,108 @@ def cats_score(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
     return scores
 
 
-def decisions_of(doc: Doc) -> dict[str, str | list[str]]:
+def head_rows(examples: Iterable[Example]) -> dict[str, list[Row]]:
+    """Put gold values, decisions and probabilities side by side.
+
+    RETURNS (dict): Every head that was decided -> per annotated document the gold values by label,
+        the decision (a label, or a list of labels if the head is not exclusive) and the predicted
+        probabilities by label.
+    RAISES (XinzhiError): If a gold value is no number from 0 to 1, or those of an exclusive head
+        are not one label.
+    """
+    rows: dict[str, list[Row]] = {}
+    for example in examples:
+        gold = group_cats(example.reference.cats)
+        predicted = group_cats(example.predicted.cats)
+        for head, decision in decisions_of(example.predicted).items():
+            rows.setdefault(head, [])
+            if head in gold:
+                check_values(example.reference, head, gold[head])
+                if isinstance(decision, str):
+                    check_exclusive(example.reference, head, gold[head])
+                rows[head].append((gold[head], decision, predicted.get(head, {})))
+    return rows
+
+
+def decisions_of(doc: Doc) -> dict[str, Decision]:
     """RETURNS (dict): head -> decision; empty if no `xinzhi_cats` has seen the document."""
     return doc._.decisions if Doc.has_extension("decisions") else {}
+
+
+@dataclass(frozen=True)
+class HeadTable:
+    """One head over the documents that are annotated for it, as arrays (documents, labels).
+
+    labels (list): All labels of the gold values and of the predictions. (A decision may be "": none
+        at all.)
+    exclusive (bool): Whether exactly one label is true of a document.
+    truth (ndarray): Which labels are true: the highest gold value of an exclusive head, else all
+        from 0.5 on.
+    guess (ndarray): Which labels were decided for.
+    known (ndarray): Which labels are annotated.
+    prob (ndarray): Predicted probabilities.
+    """
+
+    labels: list[str]
+    exclusive: bool
+    truth: np.ndarray
+    guess: np.ndarray
+    known: np.ndarray
+    prob: np.ndarray
+
+    def counts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """RETURNS (tuple): True positives, false positives, false negatives, shape (labels,)."""
+        tp = self.truth & self.guess & self.known
+        fp = ~self.truth & self.guess & self.known
+        fn = self.truth & ~self.guess & self.known
+        return tp.sum(0), fp.sum(0), fn.sum(0)
+
+    def accuracy(self) -> float:
+        """RETURNS (float): The share of the documents all of whose annotated labels are right."""
+        return float(((self.truth == self.guess) | ~self.known).all(1).mean())
+
+    def auc(self) -> list[float | None]:
+        """RETURNS (list): Area under the ROC curve of each label against the rest."""
+        columns = zip(self.truth.T, self.prob.T, self.known.T, strict=True)
+        return [roc_auc(truth[known], prob[known]) for truth, prob, known in columns]
+
+
+def head_table(rows: list[Row]) -> HeadTable:
+    """RETURNS (HeadTable): The rows of one head (see `head_rows`), at least one, as arrays."""
+    chosen = [[decision] if isinstance(decision, str) else decision for _, decision, _ in rows]
+    named = [(*g, *p, *c) for (g, _, p), c in zip(rows, chosen, strict=True)]
+    labels = sorted({label for row in named for label in row if label})
+    exclusive = isinstance(rows[0][1], str)
+    value = np.array([[gold.get(label, np.nan) for label in labels] for gold, _, _ in rows])
+    known = np.ones_like(value, dtype=bool) if exclusive else ~np.isnan(value)
+    value = np.nan_to_num(value)
+    highest = np.arange(len(labels)) == value.argmax(1)[:, None]
+    guess = np.array([[label in decision for label in labels] for decision in chosen])
+    prob = np.array([[probs.get(label, 0.0) for label in labels] for _, _, probs in rows])
+    return HeadTable(labels, exclusive, highest if exclusive else value >= 0.5, guess, known, prob)
 
 
 def score_head(rows: list[Row]) -> dict[str, Any]:
     """Score one head.
 
-    rows (list): Per annotated document the gold values by label, the decision (a label, or a list
-        of labels if the head is not exclusive) and the predicted probabilities by label.
-    RETURNS (dict): "acc" (of a head that is not exclusive: all labels right), "macro_f" (over the
-        labels that occur in gold or in a decision), "auc" (mean over the labels of one against the
-        rest), "n" (documents), "per_label": label -> p, r, f, auc, support.
+    rows (list): See `head_rows`.
+    RETURNS (dict): "acc" (of a head that is not exclusive: all labels right), "macro_f" (see
+        `metrics.averages`), "auc" (mean over the labels of one against the rest), "n" (documents),
+        "per_label": label -> p, r, f, auc, support.
     """
     if not rows:
         return {"acc": None, "macro_f": None, "auc": None, "n": 0, "per_label": {}}
-    labels = sorted({label for gold, _, probs in rows for label in (*gold, *probs)})
-    exclusive = isinstance(rows[0][1], str)
-    value = np.array([[gold.get(label, np.nan) for label in labels] for gold, _, _ in rows])
-    known = np.ones_like(value, dtype=bool) if exclusive else ~np.isnan(value)
-    truth = _truth(value, exclusive)
-    chosen = [[decision] if isinstance(decision, str) else decision for _, decision, _ in rows]
-    guess = np.array([[label in decision for label in labels] for decision in chosen])
-    prob = np.array([[probs.get(label, 0.0) for label in labels] for _, _, probs in rows])
-    per_label = {}
-    for i, label in enumerate(labels):
-        k = known[:, i]
-        per_label[label] = _score_label(truth[k, i], guess[k, i], prob[k, i])
-    seen = [i for i in range(len(labels)) if (truth | guess)[known[:, i], i].any()]
+    table = head_table(rows)
+    tp, fp, fn = table.counts()
+    macro, auc = averages(tp, fp, fn)["macro"], table.auc()
+    columns = zip(table.labels, tp.tolist(), fp.tolist(), fn.tolist(), auc, strict=True)
     return {
-        "acc": float(((truth == guess) | ~known).all(1).mean()),
-        "macro_f": float(np.mean([per_label[labels[i]]["f"] for i in seen])) if seen else None,
-        "auc": mean_or_none([scores["auc"] for scores in per_label.values()]),
+        "acc": table.accuracy(),
+        "macro_f": macro["f"] if macro else None,
+        "auc": mean_or_none(auc),
         "n": len(rows),
-        "per_label": per_label,
+        "per_label": {
+            label: {**prf(*counts), "auc": area, "support": counts[0] + counts[2]}
+            for label, *counts, area in columns
+        },
     }
-
-
-def _truth(value: np.ndarray, exclusive: bool) -> np.ndarray:
-    """Which labels are true: the highest of an exclusive head, else all from 0.5 on."""
-    value = np.nan_to_num(value)
-    if not exclusive:
-        return value >= 0.5
-    return np.arange(value.shape[1]) == value.argmax(1)[:, None]
-
-
-def _score_label(truth: np.ndarray, guess: np.ndarray, prob: np.ndarray) -> dict[str, Any]:
-    tp, fp, fn = (truth & guess).sum(), (~truth & guess).sum(), (truth & ~guess).sum()
-    scores: dict[str, Any] = prf(int(tp), int(fp), int(fn))
-    return {**scores, "auc": roc_auc(truth, prob), "support": int(truth.sum())}

@@ -12,9 +12,9 @@ import numpy as np
 from spacy.tokens import Doc
 
 from ..errors import XinzhiError
+from ..head_keys import SEPARATOR, group_cats, join_key
 from .base import record_of
 
-SEPARATOR = "/"
 TOLERANCE = 1e-3
 
 
@@ -34,27 +34,11 @@ class Head:
     @property
     def keys(self) -> list[str]:
         """RETURNS (list): The keys of the labels in `doc.cats`."""
-        return [f"{self.name}{SEPARATOR}{label}" for label in self.labels]
+        return [join_key(self.name, label) for label in self.labels]
 
     def to_dict(self) -> dict[str, Any]:
         """RETURNS (dict): As in a config: labels and exclusive."""
         return {"labels": list(self.labels), "exclusive": self.exclusive}
-
-
-def split_key(key: str) -> tuple[str, str]:
-    """RETURNS (tuple): Head and label of a key of `doc.cats`; the head is "" if it has none."""
-    head, separator, label = key.partition(SEPARATOR)
-    return (head, label) if separator else ("", key)
-
-
-def group_cats(cats: dict[str, float]) -> dict[str, dict[str, float]]:
-    """RETURNS (dict): head -> label -> value, of those keys of `doc.cats` that name a head."""
-    heads: dict[str, dict[str, float]] = {}
-    for key, value in cats.items():
-        head, label = split_key(key)
-        if head:
-            heads.setdefault(head, {})[label] = value
-    return heads
 
 
 def check_values(doc: Doc, head: str, values: dict[str, float]) -> None:
@@ -66,7 +50,7 @@ def check_values(doc: Doc, head: str, values: dict[str, float]) -> None:
         number = isinstance(value, (bool, int, float)) and not math.isnan(value)
         if not (number and 0 <= value <= 1):
             raise XinzhiError(
-                f"{record_of(doc)}: cats[{head + SEPARATOR + label!r}] is {value!r}.",
+                f"{record_of(doc)}: cats[{join_key(head, label)!r}] is {value!r}.",
                 "Gold values must be numbers from 0 to 1; leave the keys of a head out if it is "
                 "not annotated.",
             )

@@ -47,3 +47,32 @@ def prf(tp: int, fp: int, fn: int) -> dict[str, float]:
     p = tp / (tp + fp) if tp + fp else 0.0
     r = tp / (tp + fn) if tp + fn else 0.0
     return {"p": p, "r": r, "f": 2 * p * r / (p + r) if p + r else 0.0}
+
+
+def averages(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> dict[str, dict[str, float] | None]:
+    """Average precision, recall and F-score over labels.
+
+    This is the one definition of the macro-F in this library: the unweighted mean of the F-scores
+    of all labels that occur, in the gold annotation or in a prediction. A label that is only
+    predicted counts with 0. It equals scikit-learn's `f1_score(gold, predicted, average="macro")`
+    for one label per item, and for several (where scikit-learn averages over all columns) that with
+    `zero_division=np.nan`.
+
+    tp, fp, fn (ndarray): True positives, false positives and false negatives, shape (labels,).
+    RETURNS (dict): "micro" (all cases together), "macro" (mean over the labels), "weighted" (mean
+        weighted by the gold cases): p, r, f each. None if no label occurs, "weighted" also if none
+        occurs in gold.
+    """
+    seen = tp + fp + fn > 0
+    if not seen.any():
+        return {"micro": None, "macro": None, "weighted": None}
+    tp, fp, fn = tp[seen], fp[seen], fn[seen]
+    rows = [prf(*counts) for counts in zip(tp.tolist(), fp.tolist(), fn.tolist(), strict=True)]
+    support = tp + fn
+    weighted = _mean_row(rows, support) if support.any() else None
+    micro = prf(int(tp.sum()), int(fp.sum()), int(fn.sum()))
+    return {"micro": micro, "macro": _mean_row(rows, np.ones(len(rows))), "weighted": weighted}
+
+
+def _mean_row(rows: list[dict[str, float]], weights: np.ndarray) -> dict[str, float]:
+    return {key: float(np.average([row[key] for row in rows], weights=weights)) for key in "prf"}

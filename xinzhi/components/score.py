@@ -74,14 +74,7 @@ def values_score(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
         for each; "score_spearman" and "score_mae": means over the names. Values are None if there
         is nothing to score, spearman and r2 also if all gold values are the same.
     """
-    pairs: dict[str, list[tuple[float, float]]] = {}
-    known = Doc.has_extension("scores")
-    for example in examples:
-        gold = example.reference.user_data.get(GOLD_KEY, {})
-        for name, value in (example.predicted._.scores if known else {}).items():
-            pairs.setdefault(name, [])
-            if name in gold:
-                pairs[name].append((gold[name], value))
+    pairs = value_pairs(examples)
     values = {name: measure(np.array(pairs[name]).reshape(-1, 2)) for name in sorted(pairs)}
     scores: dict[str, Any] = {"score_values": values}
     for name, measured in values.items():
@@ -89,6 +82,23 @@ def values_score(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
     for key in ("spearman", "mae"):
         scores[f"score_{key}"] = mean_or_none([measured[key] for measured in values.values()])
     return scores
+
+
+def value_pairs(examples: Iterable[Example]) -> dict[str, list[tuple[float, float]]]:
+    """Put gold and predicted values side by side.
+
+    RETURNS (dict): Every score that is predicted -> (gold, predicted) of each annotated document.
+    RAISES (XinzhiError): If a gold value is no finite number.
+    """
+    pairs: dict[str, list[tuple[float, float]]] = {}
+    known = Doc.has_extension("scores")
+    for example in examples:
+        gold = gold_scores(example.reference, {})
+        for name, value in (example.predicted._.scores if known else {}).items():
+            pairs.setdefault(name, [])
+            if name in gold:
+                pairs[name].append((gold[name], value))
+    return pairs
 
 
 def measure(pairs: np.ndarray) -> dict[str, Any]:

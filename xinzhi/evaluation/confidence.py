@@ -9,8 +9,7 @@ import numpy as np
 from spacy.tokens import Span
 from spacy.training import Example
 
-from ..components.cats_scorer import decisions_of
-from ..components.heads import group_cats
+from ..components.cats_scorer import Row
 from ..components.metrics import roc_auc
 from .fitting import binary_loss
 
@@ -31,16 +30,57 @@ def expected_calibration_error(
     """
     if not len(confidence):
         return None
-    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
-    gaps = np.bincount(bins, weights=confidence - correct, minlength=n_bins)
+    gaps = np.bincount(bin_of(confidence, n_bins), weights=confidence - correct)
     return float(np.abs(gaps).sum() / len(confidence))
+
+
+def chance_calibration_error(confidence: np.ndarray, n_bins: int = N_BINS) -> float | None:
+    """The ECE to expect by chance from this many cases if every confidence were exactly right: the
+    accuracy in a bin still scatters around its confidence. An ECE below it says no more than that
+    nothing is wrong; with few cases it is far from 0 (Roelofs et al. 2022, Mitigating bias in
+    calibration error estimation).
+
+    RETURNS (float): By the normal approximation, sqrt(2 / pi * variance) in each bin; None without
+        a case.
+    """
+    if not len(confidence):
+        return None
+    variance = np.bincount(bin_of(confidence, n_bins), weights=confidence * (1 - confidence))
+    return float(np.sqrt(2 / np.pi * variance).sum() / len(confidence))
+
+
+def bin_of(confidence: np.ndarray, n_bins: int = N_BINS) -> np.ndarray:
+    """RETURNS (ndarray): The number of the bin of each confidence."""
+    return np.minimum((confidence * n_bins).astype(int), n_bins - 1)
+
+
+def reliability(
+    confidence: np.ndarray, correct: np.ndarray, n_bins: int = N_BINS
+) -> list[dict[str, Any]]:
+    """RETURNS (list): For each bin that holds a case, from the lowest: "low" and "high" (its
+    edges), "n", mean "confidence", "accuracy"."""
+    bins = bin_of(confidence, n_bins)
+    rows = []
+    for number in np.unique(bins).tolist():
+        mine = bins == number
+        rows.append(
+            {
+                "low": number / n_bins,
+                "high": (number + 1) / n_bins,
+                "n": int(mine.sum()),
+                "confidence": float(confidence[mine].mean()),
+                "accuracy": float(correct[mine].mean()),
+            }
+        )
+    return rows
 
 
 def confidence_scores(confidence: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
     """Score confidences against outcomes.
 
-    RETURNS (dict): "ece" and the number of its "bins", "auc" (of correct against wrong),
-        "log_loss", "accuracy", "n". Values are None where they are not defined.
+    RETURNS (dict): "ece", the number of its "bins" and the "ece_by_chance" (see
+        `chance_calibration_error`), "auc" (of correct against wrong), "log_loss", "accuracy", "n",
+        "reliability". Values are None where they are not defined.
     """
     correct = np.asarray(correct, dtype=bool)
     confidence = np.asarray(confidence, dtype=float)
@@ -48,9 +88,11 @@ def confidence_scores(confidence: np.ndarray, correct: np.ndarray) -> dict[str, 
         "n": len(confidence),
         "bins": N_BINS,
         "ece": expected_calibration_error(confidence, correct),
+        "ece_by_chance": chance_calibration_error(confidence),
         "auc": roc_auc(correct, confidence),
         "log_loss": binary_loss(confidence, correct) if len(correct) else None,
         "accuracy": float(correct.mean()) if len(correct) else None,
+        "reliability": reliability(confidence, correct),
     }
 
 
@@ -90,29 +132,20 @@ def entity_confidence(examples: Sequence[Example]) -> dict[str, Any] | None:
     return confidence_scores(np.array(confidence), np.array(correct))
 
 
-def head_confidence(examples: Sequence[Example]) -> dict[str, dict[str, Any]]:
-    """Score the confidences of the heads: of an exclusive head the probability of its best label,
-    of any other head those of all yes or no decisions.
+def head_confidence(rows: Sequence[Row]) -> dict[str, Any]:
+    """Score the confidences of one head: of an exclusive head the probability of the decision, of
+    any other head those of all yes or no decisions at 0.5.
 
-    examples (Sequence): Predicted documents with gold ones.
-    RETURNS (dict): Per head, see `confidence_scores`.
+    rows (Sequence): See `components.cats_scorer.head_rows`.
+    RETURNS (dict): See `confidence_scores`.
     """
-    pairs: dict[str, list[tuple[float, bool]]] = {}
-    for example in examples:
-        gold = group_cats(example.reference.cats)
-        predicted = group_cats(example.predicted.cats)
-        for head, decision in decisions_of(example.predicted).items():
-            values = gold.get(head, {})
-            if not values:
-                continue
-            rows = pairs.setdefault(head, [])
-            if isinstance(decision, str):
-                rows.append((predicted[head][decision], values.get(decision, 0.0) >= 0.5))
-                continue
-            for label, value in values.items():
-                prob = predicted[head].get(label, 0.0)
-                rows.append((max(prob, 1 - prob), (prob >= 0.5) == (value >= 0.5)))
-    return {
-        head: confidence_scores(np.array([c for c, _ in rows]), np.array([o for _, o in rows]))
-        for head, rows in pairs.items()
-    }
+    pairs: list[tuple[float, bool]] = []
+    for gold, decision, probs in rows:
+        if isinstance(decision, str):
+            right = max(sorted(gold), key=gold.__getitem__)
+            pairs.append((probs.get(decision, 0.0), decision == right))
+            continue
+        for label, value in gold.items():
+            prob = probs.get(label, 0.0)
+            pairs.append((max(prob, 1 - prob), (prob >= 0.5) == (value >= 0.5)))
+    return confidence_scores(np.array([c for c, _ in pairs]), np.array([o for _, o in pairs]))

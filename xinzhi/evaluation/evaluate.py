@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import zlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from timeit import default_timer as timer
@@ -22,9 +23,11 @@ from ..compat import installed_versions
 from ..errors import XinzhiError
 from ..training.checks import check_corpus
 from ..training.device import use_device
-from .heads import head_scores
-from .metrics import tag_scores
+from .confidence import entity_confidence
+from .heads import head_scores, stored_thresholds
+from .metrics import label_row, tag_scores
 from .tags import aligned_tags
+from .values import has_values, value_scores
 
 PACKAGES = ("spacy", "spacy-transformers", "thinc", "torch", "transformers", "xinzhi")
 
@@ -32,13 +35,17 @@ PACKAGES = ("spacy", "spacy-transformers", "thinc", "torch", "transformers", "xi
 def evaluate(
     pipeline: Language | str | Path, corpus: str | Path, gpu_id: int = -1
 ) -> dict[str, Any]:
-    """Predict every document of a corpus and score entities, tokens, heads and speed.
+    """Predict every document of a corpus and score entities, tokens, heads, values and speed.
+
+    Each task is scored on the documents that are annotated for it. The scores of entities, of heads
+    and of values equal those of `spacy evaluate`.
 
     pipeline (Language / str / Path): A loaded pipeline, or what `spacy.load` takes.
     corpus (str / Path): A .spacy file, or a folder of them.
     gpu_id (int): The number of the GPU, -1 for the CPU; only used to load a pipeline.
     RETURNS (dict): "entities" (None if the gold documents carry no entity annotation), "tokens",
-        "heads", "speed", "counts" and "run" (pipeline, corpus, date, hardware, versions).
+        "heads", "scores" (real values), "speed", "counts" and "run" (pipeline, corpus, date,
+        hardware, versions).
     RAISES (XinzhiError): The pipeline or the corpus cannot be read, or holds nothing to score.
     """
     check_corpus(corpus, "the corpus to evaluate on")
@@ -48,10 +55,15 @@ def evaluate(
     seconds = predict(nlp, examples)
     scores_entities = any(eg.reference.has_annotation("ENT_IOB") for eg in examples)
     scores_entities = scores_entities and predicts_entities(nlp)
-    return {
+    tasks = {
         "entities": entity_scores(examples) if scores_entities else None,
         "tokens": tag_scores(*aligned_tags(examples)) if scores_entities else None,
-        "heads": head_scores(examples),
+        "heads": head_scores(examples, stored_thresholds(nlp)),
+        "scores": value_scores(examples),
+    }
+    _check_scored(tasks, corpus)
+    return {
+        **tasks,
         "speed": _speed(examples, seconds),
         "counts": _counts(examples),
         "run": _run_info(nlp, corpus),
@@ -115,29 +127,22 @@ def entity_scores(examples: Sequence[Example]) -> dict[str, Any]:
 
     examples (Sequence[Example]): Predicted and reference documents.
     RETURNS (dict): "precision", "recall", "f1", "support" over all entities, and "labels": the
-        same per label, None for a label that no gold entity has.
+        same per label (see `metrics.label_row`), and "confidence" (see
+        `confidence.confidence_scores`; None if the entities have none).
     """
     prf = get_ner_prf(examples)
-    support: dict[str, int] = {}
-    for eg in examples:
-        for ent in eg.reference.ents:
-            support[ent.label_] = support.get(ent.label_, 0) + 1
+    support = Counter(ent.label_ for eg in examples for ent in eg.reference.ents)
+    predicted = Counter(ent.label_ for eg in examples for ent in eg.predicted.ents)
     return {
         "precision": prf["ents_p"],
         "recall": prf["ents_r"],
         "f1": prf["ents_f"],
         "support": sum(support.values()),
         "labels": {
-            label: _entity_row(row, support.get(label, 0))
+            label: label_row(row, support[label], predicted[label])
             for label, row in sorted((prf["ents_per_type"] or {}).items())
         },
-    }
-
-
-def _entity_row(row: dict[str, float], support: int) -> dict[str, Any]:
-    names = {"precision": "p", "recall": "r", "f1": "f"}
-    return {long: row[short] if support else None for long, short in names.items()} | {
-        "support": support
+        "confidence": entity_confidence(examples),
     }
 
 
@@ -162,20 +167,33 @@ def read_examples(nlp: Language, corpus: Path) -> list[Example]:
 
 
 def _check_gold(nlp: Language, examples: Sequence[Example], corpus: str | Path) -> None:
-    """RAISES (XinzhiError): The pipeline predicts something that no gold document carries."""
+    """RAISES (XinzhiError): The corpus carries nothing, or is marked as fully annotated with
+    entities but has none, which is nearly always a mistake."""
     has_ents = any(eg.reference.ents for eg in examples)
     marked = any(eg.reference.has_annotation("ENT_IOB") for eg in examples)
-    has_cats = any(eg.reference.cats for eg in examples)
-    if predicts_entities(nlp) and not has_ents and (marked or not has_cats):
+    has_others = any(eg.reference.cats or has_values(eg.reference) for eg in examples)
+    if predicts_entities(nlp) and not has_ents and (marked or not has_others):
         raise XinzhiError(
             f"No document in {corpus} carries an entity, but the pipeline predicts entities: "
             "there is nothing to compare with.",
             "Check that the spans were converted (xinzhi check), or mark the entities as missing.",
         )
-    if not has_ents and not has_cats:
+    if not has_ents and not has_others:
         raise XinzhiError(
-            f"The documents in {corpus} carry neither entities nor categories.",
+            f"The documents in {corpus} carry no entities, no categories and no scores.",
             "Check what was converted.",
+        )
+
+
+def _check_scored(tasks: Mapping[str, Any], corpus: str | Path) -> None:
+    """RAISES (XinzhiError): The pipeline predicts nothing that the corpus carries."""
+    found = [tasks["entities"], *tasks["heads"].values(), *tasks["scores"].values()]
+    if not any(found):
+        carried = [*tasks["heads"], *tasks["scores"]] or ["entities"]
+        raise XinzhiError(
+            f"The pipeline predicts nothing of what the documents in {corpus} carry "
+            f"({', '.join(carried)}).",
+            "Name the pipeline that was trained on such data.",
         )
 
 

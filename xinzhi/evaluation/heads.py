@@ -1,60 +1,75 @@
-"""Scores of each classification head. A head is the part before "/" of the labels in `doc.cats`."""
+"""Scores of each classification head: the part before "/" of the keys of `doc.cats`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spacy.tokens import Doc
+from spacy.language import Language
 from spacy.training import Example
 
-from .metrics import classification_scores, multilabel_scores
+from ..components.cats_scorer import Row, head_rows
+from ..head_keys import PLAIN, group_cats, join_key
+from .confidence import head_confidence
+from .metrics import classification_head_scores
 
 THRESHOLD = 0.5
-PLAIN = "cats"  # the head of labels without "/"
 
 
-def head_scores(examples: Sequence[Example]) -> dict[str, dict[str, Any] | None]:
+def head_scores(
+    examples: Sequence[Example], thresholds: Mapping[str, float] | None = None
+) -> dict[str, dict[str, Any] | None]:
     """Score every head that occurs in the gold documents, on the documents that carry it.
 
-    A head is exclusive if each of these documents has exactly one label of it set; then the
-    predicted label is the one with the highest score. Any other head is multi-label, and every
-    label with a score of at least 0.5 is predicted.
+    The heads of `xinzhi_cats` are scored by its own decisions (its thresholds, and what it declares
+    exclusive), exactly as its scorer does. Other components decide nothing: there a head is
+    exclusive if each of its documents has exactly one true label, and the highest score is the
+    decision; of any other head all labels from the threshold on.
 
     examples (Sequence[Example]): Predicted and reference documents.
-    RETURNS (dict): Head -> its scores, "documents" and "exclusive"; None for a head that the
-        pipeline does not predict.
+    thresholds (Mapping): Key of `doc.cats` -> threshold, where it is not 0.5; see
+        `stored_thresholds`.
+    RETURNS (dict): Head -> its scores, see `metrics.classification_head_scores`, and "confidence",
+        see `confidence.confidence_scores`; None for a head that the pipeline does not predict.
     """
-    heads = sorted({_split(key)[0] for eg in examples for key in eg.reference.cats})
-    return {head: _score_head(head, examples) for head in heads}
+    decided = head_rows(examples)
+    gold = [group_cats(eg.reference.cats, plain=PLAIN) for eg in examples]
+    scores: dict[str, dict[str, Any] | None] = {}
+    for head in sorted({head for heads in gold for head in heads}):
+        rows = decided[head] if head in decided else _decide(head, examples, thresholds or {})
+        scores[head] = None
+        if rows:
+            confidence = head_confidence(rows)
+            scores[head] = {**classification_head_scores(rows), "confidence": confidence}
+    return scores
 
 
-def head_of(doc: Doc, head: str) -> dict[str, float]:
-    """RETURNS (dict): Label -> score of one head of a document."""
-    parts = ((_split(key), score) for key, score in doc.cats.items())
-    return {label: score for (name, label), score in parts if name == head}
+def stored_thresholds(nlp: Language) -> dict[str, float]:
+    """RETURNS (dict): The thresholds that spaCy's own text classifiers keep, by key of `doc.cats`;
+    one that decides by the highest score keeps 0, which is none."""
+    found = {}
+    for _, pipe in nlp.pipeline:
+        cfg = getattr(pipe, "cfg", None)
+        threshold = cfg.get("threshold") if isinstance(cfg, dict) else None
+        if threshold:
+            found.update(dict.fromkeys(getattr(pipe, "labels", ()), float(threshold)))
+    return found
 
 
-def _split(key: str) -> tuple[str, str]:
-    head, slash, label = key.partition("/")
-    return (head, label) if slash else (PLAIN, key)
+def _decide(head: str, examples: Sequence[Example], thresholds: Mapping[str, float]) -> list[Row]:
+    """Decide a head from its probabilities; no row at all if no document has any."""
+    pairs = []
+    for example in examples:
+        gold = group_cats(example.reference.cats, plain=PLAIN).get(head)
+        if gold:
+            pairs.append((gold, group_cats(example.predicted.cats, plain=PLAIN).get(head, {})))
+    if not any(probs for _, probs in pairs):
+        return []
+    if all(sum(value >= THRESHOLD for value in gold.values()) == 1 for gold, _ in pairs):
+        return [(g, max(sorted(p), key=p.__getitem__, default=""), p) for g, p in pairs]
+    limit = {label: thresholds.get(_key(head, label), THRESHOLD) for _, p in pairs for label in p}
+    return [(g, [label for label, prob in p.items() if prob >= limit[label]], p) for g, p in pairs]
 
 
-def _score_head(head: str, examples: Sequence[Example]) -> dict[str, Any] | None:
-    pairs = [(head_of(eg.reference, head), head_of(eg.predicted, head)) for eg in examples]
-    pairs = [(gold, predicted) for gold, predicted in pairs if gold]
-    if not any(predicted for _, predicted in pairs):
-        return None
-    gold = [_positive(labels) for labels, _ in pairs]
-    exclusive = all(sum(labels.values()) == 1 for labels in gold)
-    if exclusive:
-        right = [next(label for label, is_set in labels.items() if is_set) for labels in gold]
-        found = [max(sorted(labels), key=labels.__getitem__, default="") for _, labels in pairs]
-        scores = classification_scores(right, found)
-    else:
-        scores = multilabel_scores(gold, [_positive(labels) for _, labels in pairs])
-    return {"exclusive": exclusive, "documents": len(pairs), **scores}
-
-
-def _positive(labels: dict[str, float]) -> dict[str, bool]:
-    return {label: score >= THRESHOLD for label, score in labels.items()}
+def _key(head: str, label: str) -> str:
+    return label if head == PLAIN else join_key(head, label)

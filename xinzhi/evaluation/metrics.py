@@ -1,14 +1,19 @@
 """The arithmetic of evaluation: labels in, numbers out; no pipeline, no files.
 
 A value that is not defined is None (n/a), never 0: a label that does not occur in the gold labels
-has no recall, and averages leave it out.
+has no recall. Averages follow scikit-learn (see `components.metrics.averages`): they run over all
+labels that occur in gold or in the predictions, and a label that is only predicted counts with 0.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
+
+from ..components.cats_scorer import Row, head_table
+from ..components.metrics import averages, mean_or_none, prf
 
 Scores = dict[str, Any]
 
@@ -16,46 +21,18 @@ Scores = dict[str, Any]
 def classification_scores(gold: Sequence[str], predicted: Sequence[str]) -> Scores:
     """Score one predicted label per item, as scikit-learn's classification report does.
 
-    Differs from it in one point: labels that occur only in the predictions are listed with None
-    and left out of the averages (scikit-learn counts them as 0); their wrong predictions still
-    cost accuracy and the precision of no one else.
-
-    gold (Sequence[str]): The right label of each item, at least one item.
-    predicted (Sequence[str]): The predicted label of each item, as many.
-    RETURNS (dict): "accuracy"; "micro", "macro" and "weighted" (averages over the gold labels:
-        precision, recall, f1, support); "labels" (the same four for each label).
-    """
-    from sklearn.metrics import accuracy_score
-
-    names = sorted(set(gold))
-    return {
-        "accuracy": float(accuracy_score(gold, predicted)),
-        **averages(gold, predicted, names),
-        "labels": {**_absent(set(predicted) - set(gold)), **_per_label(gold, predicted, names)},
-    }
-
-
-def averages(gold: Sequence[str], predicted: Sequence[str], names: Sequence[str]) -> Scores:
-    """Average precision, recall and F1 over some of the labels.
-
     gold (Sequence[str]): The right label of each item.
-    predicted (Sequence[str]): The predicted label of each item.
-    names (Sequence[str]): The labels to average over.
-    RETURNS (dict): "micro", "macro", "weighted"; each None if `names` is empty.
+    predicted (Sequence[str]): The predicted label of each item, as many.
+    RETURNS (dict): "accuracy"; "micro", "macro" and "weighted" averages: precision, recall, f1,
+        support; "labels": the same four for each label. None without an item.
     """
-    from sklearn.metrics import precision_recall_fscore_support
-
-    kinds = ("micro", "macro", "weighted")
-    if not names:
-        return dict.fromkeys(kinds)
-    support = sum(Counter(gold)[name] for name in names)
-    result: Scores = {}
-    for kind in kinds:
-        values = precision_recall_fscore_support(
-            gold, predicted, labels=list(names), average=kind, zero_division=0
-        )
-        result[kind] = _row(values[0], values[1], values[2], support)
-    return result
+    names, tp, fp, fn = label_counts(gold, predicted)
+    right = np.array(gold) == np.array(predicted)
+    return {
+        "accuracy": float(right.mean()) if len(right) else None,
+        **average_rows(tp, fp, fn),
+        "labels": label_rows(names, tp, fp, fn),
+    }
 
 
 def tag_scores(gold: Sequence[str], predicted: Sequence[str]) -> Scores:
@@ -65,74 +42,84 @@ def tag_scores(gold: Sequence[str], predicted: Sequence[str]) -> Scores:
     predicted (Sequence[str]): The predicted tag of each token.
     RETURNS (dict): As `classification_scores`, and "without_O": the averages over all tags but O.
     """
-    scores = classification_scores(gold, predicted)
-    names = sorted(set(gold) - {"O"})
-    return {**scores, "without_O": averages(gold, predicted, names)}
+    names, tp, fp, fn = label_counts(gold, predicted)
+    entity = np.array(names) != "O"
+    without = average_rows(tp[entity], fp[entity], fn[entity])
+    return {**classification_scores(gold, predicted), "without_O": without}
 
 
-def multilabel_scores(
-    gold: Sequence[Mapping[str, bool]], predicted: Sequence[Mapping[str, bool]]
-) -> Scores:
-    """Score any number of labels per item. A label that an item's gold does not mention is missing
-    there: neither right nor wrong.
+def classification_head_scores(rows: list[Row]) -> Scores:
+    """Score one head of a classification.
 
-    gold (Sequence[Mapping[str, bool]]): For each item, label -> whether it applies.
-    predicted (Sequence[Mapping[str, bool]]): For each item, label -> whether it is predicted.
-    RETURNS (dict): "micro", "macro" and "labels", as `classification_scores`.
+    rows (list): Per annotated document the gold values, the decision and the probabilities (see
+        `components.cats_scorer.head_rows`), at least one.
+    RETURNS (dict): "exclusive"; "documents"; "accuracy" (of a head that is not exclusive: all
+        labels right); "auc" (mean over the labels of one against the rest); "micro", "macro",
+        "weighted"; "labels": as above, and "auc".
     """
-    from sklearn.metrics import precision_recall_fscore_support
-
-    labels: Scores = {}
-    all_gold: list[bool] = []
-    all_predicted: list[bool] = []
-    for name in sorted({name for item in gold for name in item}):
-        pairs = [
-            (g[name], p.get(name, False)) for g, p in zip(gold, predicted, strict=True) if name in g
-        ]
-        right, found = [g for g, _ in pairs], [p for _, p in pairs]
-        all_gold += right
-        all_predicted += found
-        if not any(right):
-            labels.update(_absent([name]))
-            continue
-        values = precision_recall_fscore_support(right, found, average="binary", zero_division=0)
-        labels[name] = _row(values[0], values[1], values[2], sum(right))
-    if not any(all_gold):
-        return {"micro": None, "macro": None, "labels": labels}
-    values = precision_recall_fscore_support(
-        all_gold, all_predicted, average="binary", zero_division=0
-    )
+    table = head_table(rows)
+    counts, auc = table.counts(), table.auc()
+    labels = label_rows(table.labels, *counts)
+    for label, area in zip(table.labels, auc, strict=True):
+        labels[label]["auc"] = area
     return {
-        "micro": _row(values[0], values[1], values[2], sum(all_gold)),
-        "macro": _macro([row for row in labels.values() if row["support"]]),
+        "exclusive": table.exclusive,
+        "documents": len(rows),
+        "accuracy": table.accuracy(),
+        "auc": mean_or_none(auc),
+        **average_rows(*counts),
         "labels": labels,
     }
 
 
-def _per_label(gold: Sequence[str], predicted: Sequence[str], names: Sequence[str]) -> Scores:
-    from sklearn.metrics import precision_recall_fscore_support
+def label_counts(
+    gold: Sequence[str], predicted: Sequence[str]
+) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+    """Count what was right and wrong of each label, for one label per item.
 
-    columns = precision_recall_fscore_support(gold, predicted, labels=list(names), zero_division=0)
-    return {name: _row(*values) for name, *values in zip(names, *columns, strict=True)}
+    RETURNS (tuple): The labels, sorted; true positives, false positives and false negatives.
+    """
+    names, numbers = np.unique(np.array([*gold, *predicted], dtype=str), return_inverse=True)
+    right, found = numbers[: len(gold)], numbers[len(gold) :]
+    tp, n_right, n_found = (
+        np.bincount(ids, minlength=len(names)) for ids in (right[right == found], right, found)
+    )
+    return names.tolist(), tp, n_found - tp, n_right - tp
 
 
-def _absent(names: Any) -> Scores:
+def average_rows(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> Scores:
+    """RETURNS (dict): "micro", "macro", "weighted": precision, recall, f1, support each; None where
+    `components.metrics.averages` is."""
+    support = int((tp + fn).sum())
+    means = averages(tp, fp, fn)
+    return {kind: row and _long(row, support) for kind, row in means.items()}
+
+
+def label_rows(names: Sequence[str], tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> Scores:
+    """RETURNS (dict): label -> precision, recall, f1, support."""
+    columns = zip(names, tp.tolist(), fp.tolist(), fn.tolist(), strict=True)
+    return {name: label_row(prf(*c), c[0] + c[2], c[0] + c[1]) for name, *c in columns}
+
+
+def label_row(values: Mapping[str, float], support: int, predicted: int) -> Scores:
+    """One label's row of a table.
+
+    values (Mapping): p, r and f, 0 where they are not defined.
+    support (int): How often the label occurs in gold.
+    predicted (int): How often it is predicted.
+    RETURNS (dict): precision, recall, f1, support. A label that is only predicted has no recall, a
+        label that does not occur at all has no score.
+    """
+    row = _long(values, support)
+    if support:
+        return row
+    return {**row, "recall": None} if predicted else {**dict.fromkeys(row), "support": 0}
+
+
+def _long(values: Mapping[str, float], support: int) -> Scores:
     return {
-        name: {"precision": None, "recall": None, "f1": None, "support": 0}
-        for name in sorted(names)
+        "precision": values["p"],
+        "recall": values["r"],
+        "f1": values["f"],
+        "support": support,
     }
-
-
-def _row(precision: float, recall: float, f1: float, support: int) -> Scores:
-    return {
-        "precision": float(precision),
-        "recall": float(recall),
-        "f1": float(f1),
-        "support": int(support),
-    }
-
-
-def _macro(rows: Sequence[Scores]) -> Scores:
-    keys = ("precision", "recall", "f1")
-    precision, recall, f1 = (sum(row[key] for row in rows) / len(rows) for key in keys)
-    return _row(precision, recall, f1, sum(row["support"] for row in rows))

@@ -37,6 +37,11 @@ def print_scores(scores: Mapping[str, Any], console: Console | None = None) -> N
             console.print(f"Head {head}: not scored (the pipeline does not predict it).")
         else:
             console.print(_label_table(f"Head {head}", head_scores["labels"], _head(head_scores)))
+    confidences = _confidences(scores)
+    if confidences:
+        console.print(_confidence_table(confidences))
+    if scores["scores"]:
+        console.print(_value_table(scores["scores"]))
     speed, counts = scores["speed"], scores["counts"]
     console.print(
         f"{counts['documents']} documents, {counts['characters']} characters in "
@@ -55,10 +60,8 @@ def _all(scores: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _head(scores: Mapping[str, Any]) -> dict[str, Any]:
-    rows = {"macro": scores["macro"]}
-    if scores["exclusive"]:
-        return {"accuracy": {"f1": scores["accuracy"]}, **rows}
-    return {"micro": scores["micro"], **rows}
+    rows = {"accuracy": {"f1": scores["accuracy"]}, "macro": scores["macro"]}
+    return rows if scores["exclusive"] else {**rows, "micro": scores["micro"]}
 
 
 def _label_table(title: str, labels: Mapping[str, Any], summary: Mapping[str, Any]) -> Table:
@@ -71,6 +74,45 @@ def _label_table(title: str, labels: Mapping[str, Any], summary: Mapping[str, An
     table.add_section()
     for name, row in summary.items():
         table.add_row(name, *_cells(row or dict.fromkeys(COLUMNS)))
+    return table
+
+
+def _confidences(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """What has confidences: the entities and each head, as far as they were scored."""
+    found = {"Entities": scores["entities"]}
+    found |= {f"Head {head}": values for head, values in scores["heads"].items()}
+    return {name: values["confidence"] for name, values in found.items() if _has_cases(values)}
+
+
+def _has_cases(values: Mapping[str, Any] | None) -> bool:
+    return bool(values and values["confidence"] and values["confidence"]["n"])
+
+
+def _confidence_table(confidences: Mapping[str, Any]) -> Table:
+    bins = next(iter(confidences.values()))["bins"]
+    title = f"Confidence (ECE over {bins} bins; AUC of right against wrong)"
+    table = Table("", title=title, title_justify="left")
+    for column in ("ECE", "by chance", "AUC", "n"):
+        table.add_column(column, justify="right")
+    for name, values in confidences.items():
+        cells = [number(values[key]) for key in ("ece", "ece_by_chance", "auc")]
+        table.add_row(escape(name), *cells, str(values["n"]))
+    return table
+
+
+def _value_table(values: Mapping[str, Any]) -> Table:
+    keys = ("mae", "rmse", "spearman", "r2")
+    title = "Scores, and their mean as the constant prediction"
+    table = Table("", title=title, title_justify="left")
+    for column in ("MAE", "RMSE", "Spearman", "R²", "n"):
+        table.add_column(column, justify="right")
+    for name, row in values.items():
+        if row is None:
+            table.add_row(escape(name), *(["n/a"] * len(keys)), "0")
+            continue
+        table.add_row(escape(name), *(number(row[key]) for key in keys), str(row["n"]))
+        mean = [number(row["baseline"][key]) for key in ("mae", "rmse")]
+        table.add_row(f"  mean {row['baseline']['value']:.4f}", *mean, "", "", "")
     return table
 
 
