@@ -10,6 +10,7 @@ from ._app import app
 COMMANDS = [
     "encoder",
     "convert",
+    "export",
     "check",
     "train",
     "calibrate",

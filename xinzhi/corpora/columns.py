@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..errors import XinzhiError
+
 TAG = re.compile(r"([BIESMLUW])[-_](.+)", re.DOTALL)
 MISSING = {"-", "_", "?", "-||-"}  # no annotation: spaCy, WebAnno, others
 SCHEMES = {  # the letters of an entity: alone, first, inside, last
@@ -21,6 +23,12 @@ SCHEMES = {  # the letters of an entity: alone, first, inside, last
     "BMES": "SBME",
     "IO": "IIII",
 }
+
+
+def check_scheme(scheme: str) -> None:
+    """RAISES (XinzhiError): If there is no such tag scheme."""
+    if scheme not in SCHEMES:
+        raise XinzhiError(f"There is no tag scheme '{scheme}'.", f"Use {', '.join(SCHEMES)}.")
 
 
 @dataclass

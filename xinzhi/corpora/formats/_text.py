@@ -56,9 +56,12 @@ def detect_encoding(head: bytes) -> str:
 
 
 def decode_head(head: bytes) -> str:
-    """RETURNS (str): The beginning of a text file; undecodable bytes become U+FFFD."""
-    text = head.decode(detect_encoding(head), errors="replace")
-    return text.removeprefix("\ufeff")
+    """RETURNS (str): The beginning of a text file; undecodable bytes become U+FFFD. Empty if it has
+    zero bytes, as only binary files have."""
+    encoding = detect_encoding(head)
+    if b"\0" in head and not encoding.startswith(("utf-16", "utf-32")):
+        return ""
+    return head.decode(encoding, errors="replace").removeprefix("\ufeff")
 
 
 def read_lines(

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from ..record import Record, SpanTuple
-from ..tokens import tokeniser
 
 
 def token_cutter(lang: str) -> Callable[[Record], list[tuple[int, int]]]:
@@ -17,6 +16,7 @@ def token_cutter(lang: str) -> Callable[[Record], list[tuple[int, int]]]:
         edges or inside; where an entity begins or ends inside a token, it is cut in two.
     """
     from ..docbin import blank
+    from ..tokens import tokeniser
 
     tokens = tokeniser(blank(lang))
 

@@ -26,11 +26,11 @@ class CsvFormat:
     def sniff(self, sample: Sample) -> float:
         """By its suffix, or a header that names a text."""
         first = sample.lines[0] if sample.lines else ""
-        header = next(csv.reader([first], delimiter=delimiter_of(first)), [])
         named = sample.suffix in (".csv", ".tsv")
         try:
+            header = next(csv.reader([first], delimiter=delimiter_of(first)), [])
             Columns.of([cell.strip() for cell in header], ReadOptions())
-        except Invalid:
+        except (Invalid, csv.Error):
             return 0.2 * named
         return 0.7 if named else 0.3 * (len(header) > 1)
 

@@ -51,7 +51,7 @@ class FasttextFormat:
         if len(options.heads) > 1:
             raise XinzhiError(
                 f"fastText files have one head; this corpus has {', '.join(options.heads)}.",
-                "Choose one with --head.",
+                "Choose one with --only-head.",
             )
         with open_new(path) as file:
             for record in records:

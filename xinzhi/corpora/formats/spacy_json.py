@@ -89,7 +89,9 @@ def _offsets(words: list[str], text: str) -> list[tuple[int, int]]:
     for word in words:
         while position < len(text) and text[position].isspace():
             position += 1
-        here = [form for form in (word, TREEBANK.get(word, word)) if text.startswith(form, position)]
+        here = [
+            form for form in (word, TREEBANK.get(word, word)) if text.startswith(form, position)
+        ]
         if not here:
             raise Invalid(f"the token '{word}' is not where it should be in the text")
         offsets.append((position, position + len(here[0])))
