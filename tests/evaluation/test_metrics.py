@@ -147,14 +147,10 @@ def test_one_label_per_item_as_scikit_learn(seed: int) -> None:
 def test_several_labels_per_item_as_scikit_learn(seed: int) -> None:
     rng = np.random.default_rng(seed)
     gold, guess = (rng.random((12, 5)) < [0.5, 0.3, 0.1, 0.02, 0.0] for _ in range(2))
-    rows: list[Row] = [
-        (
-            dict(zip("abcde", g, strict=True)),
-            [n for n, yes in zip("abcde", p, strict=True) if yes],
-            {},
-        )
-        for g, p in zip(gold.astype(float).tolist(), guess.tolist(), strict=True)
-    ]
+    rows = rows_of(
+        [dict(zip("abcde", row, strict=True)) for row in gold.astype(float).tolist()],
+        ["".join(n for n, yes in zip("abcde", row, strict=True) if yes) for row in guess],
+    )
     macro = f1_score(gold, guess, average="macro", zero_division=np.nan)
     micro = f1_score(gold, guess, average="micro")
     scores = classification_head_scores(rows)
