@@ -10,10 +10,11 @@ import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-MADE = ("assets/encoders", "corpus/*", "training", "metrics", "packages/*", "project.lock")
+MADE = ("corpus/*", "training", "metrics", "packages/*", "project.lock")
 CACHES = (".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
 ENVIRONMENT = (".venv", "*.egg-info", "build", *CACHES)
 KEPT = "README.md"
+RECEIPT = "SOURCE.json"  # as in xinzhi/encoders/sources.py
 
 
 def clean(root: Path, environment: bool = False) -> list[str]:
@@ -25,13 +26,19 @@ def clean(root: Path, environment: bool = False) -> list[str]:
     """
     patterns = MADE + (ENVIRONMENT if environment else ())
     paths = [path for pattern in patterns for path in sorted(root.glob(pattern))]
-    removed = [path for path in paths if path.name != KEPT]
+    removed = [path for path in paths if path.name != KEPT] + fetched_encoders(root)
     for path in removed:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()
     return [path.relative_to(root).as_posix() for path in removed]
+
+
+def fetched_encoders(root: Path) -> list[Path]:
+    """RETURNS (List[Path]): Encoders that `xinzhi encoder fetch` wrote, none put there by hand."""
+    receipts = root.glob(f"assets/encoders/**/{RECEIPT}")
+    return sorted(receipt.parent for receipt in receipts)
 
 
 if __name__ == "__main__":

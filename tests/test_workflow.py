@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -228,6 +229,27 @@ def test_a_gpu_that_is_not_there_fails_with_one_line(project: Project, printed: 
     assert done.returncode == 1
     assert "GPU 99 was asked for" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_an_encoder_by_hub_name(
+    project: Project, tiny_encoder: Callable[..., Path], tmp_path: Path
+) -> None:
+    """What docs/encoder.md says for machines without a hub: its folder lies in the right place."""
+    copy = Project(tmp_path / "复制 hub", project.env)
+    copy_project(copy.folder)
+    config = copy.folder / "configs" / "smartcity_hub.cfg"
+    text = config.read_text(encoding="utf8")
+    short = re.sub(r"(?m)^(max_steps|total_steps|eval_frequency) = .*", r"\1 = 2", text)
+    assert short.count(" = 2\n") == 3
+    config.write_text(short, encoding="utf8")
+    name = "hfl/chinese-roberta-wwm-ext"
+    shutil.copytree(tiny_encoder("wordpiece"), copy.folder / "assets" / "encoders" / name)
+    variables = ["--vars.config", "smartcity_hub", "--vars.encoder", name]
+    for step in ("encoder", "convert", "train"):
+        copy.run("-m", "spacy", "project", "run", step, ".", *variables)
+    code = "import spacy; print(spacy.load('training/smartcity/model-best').config['paths'])"
+    assert f"'assets/encoders/{name}'" in copy.run("-c", code)
 
 
 @pytest.mark.slow

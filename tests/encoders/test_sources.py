@@ -6,6 +6,7 @@ import json
 import shutil
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -31,7 +32,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EncoderSource:
     made = EncoderSource(
         "mini", "a test", "MIT", "mini==1", lambda: original, sha256_of(original), 1, write
     )
-    monkeypatch.setattr(sources, "get_sources", lambda: {"mini": made})
+    monkeypatch.setattr(sources, "SOURCES", SimpleNamespace(get_all=lambda: {"mini": made}))
     return made
 
 
@@ -121,11 +122,17 @@ def test_list_names_every_source() -> None:
     assert {"e5-small", "minilm-en"} <= set(get_sources())
 
 
-def test_fetch_command_reports_and_fails_cleanly(source: EncoderSource, tmp_path: Path) -> None:
+def test_fetch_command_reports_and_fails_cleanly(
+    source: EncoderSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable() -> None:
+        raise OSError("the hub cannot be reached")
+
+    monkeypatch.setattr("xinzhi.encoders.loading.reach_hub", unreachable)
     runner, out = CliRunner(), str(tmp_path / "out")
     assert "written" in runner.invoke(app, ["encoder", "fetch", "mini", "--out", out]).output
     assert "already" in runner.invoke(app, ["encoder", "fetch", "mini", "--out", out]).output
     failed = runner.invoke(app, ["encoder", "fetch", "nope", "--out", out])
     assert failed.exit_code == 1
-    assert "Unknown encoder 'nope'" in failed.stderr
+    assert "'nope' is not a local folder, not a registered encoder (mini)" in failed.stderr
     assert "Traceback" not in failed.stderr

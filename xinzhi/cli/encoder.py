@@ -31,15 +31,16 @@ def list_cli() -> None:
 
 @encoder_app.command("fetch")
 def fetch_cli(
-    name: Annotated[str, typer.Argument(help="A registered encoder, e.g. e5-small")],
+    name: Annotated[str, typer.Argument(help="A registered encoder, a folder or a hub name")],
     out: Annotated[Path | None, typer.Option(help="Folder to write; default: the cache")] = None,
 ) -> None:
-    """Write a registered encoder as a Hugging Face folder. Does nothing if it is there already."""
-    from ..encoders.sources import cache_folder, fetch
+    """Write an encoder as a Hugging Face folder. Does nothing if it is there already."""
+    from ..encoders.copies import copy_encoder
+    from ..encoders.sources import cache_folder, fetch, get_sources
 
     folder = out or cache_folder() / "encoders" / name
-    written = fetch(name, folder)
-    typer.echo(f"✔ {folder} {'written' if written else 'is there already, checksums verified'}")
+    written = fetch(name, folder) if name in get_sources() else copy_encoder(name, folder)
+    typer.echo(f"✔ {folder} {'written' if written else 'is there already, and complete'}")
 
 
 @encoder_app.command("inspect")

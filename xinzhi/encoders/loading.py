@@ -47,26 +47,10 @@ def load_encoder(name: str) -> LoadedEncoder:
     RAISES (XinzhiError): Unknown or unreachable name, damaged or incomplete folder, or no fast
         tokenizer.
     """
-    from safetensors import SafetensorError
-
-    source = resolve(name)
-    errors = (OSError, ValueError, ImportError, SafetensorError)
-    try:
-        try:
-            config, tokenizer, transformer = _read(source, local_files_only=True)
-        except errors:
-            if Path(source).is_dir():
-                raise
-            reach_hub()
-            config, tokenizer, transformer = _read(source, local_files_only=False)
-    except errors as err:
-        raise _not_loaded(name, err) from err
-    if not tokenizer.is_fast:
-        raise XinzhiError(
-            f"The encoder '{name}' has no fast tokenizer, so offsets are not known.",
-            "Convert it with transformers' AutoTokenizer(...).save_pretrained(folder) where "
-            "'tokenizers' and 'sentencepiece' are installed, then name that folder.",
-        )
+    config, tokenizer, transformer = read_encoder(
+        name,
+        attention_probs_dropout_prob=0.0,  # torch on CPU: not fused with it
+    )
     pad_id = tokenizer.pad_token_id
     return LoadedEncoder(
         transformer,
@@ -76,15 +60,46 @@ def load_encoder(name: str) -> LoadedEncoder:
     )
 
 
-def _read(source: str, local_files_only: bool) -> tuple[PretrainedConfig, Any, PreTrainedModel]:
+def read_encoder(name: str, **changes: Any) -> tuple[PretrainedConfig, Any, PreTrainedModel]:
+    """Read an encoder with transformers, as it is but for its pooler.
+
+    name (str): See `sources.resolve`.
+    changes (Any): Settings of its configuration to change, where it has them.
+    RETURNS (tuple): Configuration, tokenizer and model.
+    RAISES (XinzhiError): As `load_encoder`.
+    """
+    from safetensors import SafetensorError
+
+    source = resolve(name)
+    errors = (OSError, ValueError, ImportError, SafetensorError)
+    try:
+        try:
+            config, tokenizer, transformer = _read(source, True, changes)
+        except errors:
+            if Path(source).is_dir():
+                raise
+            reach_hub()
+            config, tokenizer, transformer = _read(source, False, changes)
+    except errors as err:
+        raise _not_loaded(name, err) from err
+    if not tokenizer.is_fast:
+        raise XinzhiError(
+            f"The encoder '{name}' has no fast tokenizer, so offsets are not known.",
+            "Convert it with transformers' AutoTokenizer(...).save_pretrained(folder) where "
+            "'tokenizers' and 'sentencepiece' are installed, then name that folder.",
+        )
+    return config, tokenizer, transformer
+
+
+def _read(
+    source: str, local_files_only: bool, changes: dict[str, Any]
+) -> tuple[PretrainedConfig, Any, PreTrainedModel]:
     """RETURNS (tuple): Configuration, tokenizer and model, as transformers reads them."""
     from transformers import AutoConfig, AutoModel, AutoTokenizer
 
     where = {"local_files_only": local_files_only}
     with _quiet("huggingface_hub.utils._http"):
-        config = AutoConfig.from_pretrained(source, **where)
-        if hasattr(config, "attention_probs_dropout_prob"):
-            config.attention_probs_dropout_prob = 0.0  # torch on CPU: not fused with it
+        config = AutoConfig.from_pretrained(source, **where, **changes)
         tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, **where)
         with _quiet("transformers.modeling_utils", "transformers.integrations.tensor_parallel"):
             transformer, info = AutoModel.from_pretrained(

@@ -42,18 +42,18 @@ def licence_notice(encoders: list[dict[str, str]]) -> str:
 
 
 def _from_folder(folder: Path) -> dict[str, str]:
-    receipt = folder / RECEIPT
-    if receipt.is_file():
-        data = srsly.read_json(receipt)
-        return {"name": str(data["name"]), "licence": str(data["licence"])}
+    receipt = srsly.read_json(folder / RECEIPT) if (folder / RECEIPT).is_file() else {}
+    name = str(receipt.get("name", folder.name))
+    if "licence" in receipt:
+        return {"name": name, "licence": str(receipt["licence"])}
     texts = [file.read_text("utf8", "replace") for file in sorted(folder.glob("LICEN[CS]E*"))]
     if texts:
         return {
-            "name": folder.name,
+            "name": name,
             "licence": "see its text in ENCODER_LICENSE.txt",
             "text": "\n".join(texts),
         }
-    return {"name": folder.name, "licence": UNKNOWN}
+    return {"name": name, "licence": UNKNOWN}
 
 
 def _encoder_names(block: dict[str, Any]) -> Iterator[str]:
