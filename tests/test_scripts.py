@@ -67,13 +67,16 @@ def test_results_table() -> None:
 
 def test_clean_keeps_what_was_not_made(tmp_path: Path) -> None:
     kept = ["corpus/README.md", "packages/README.md", "assets/a/train.jsonl", "项目.yml"]
+    kept += ["assets/encoders/hfl/by-hand/config.json"]
     made = ["corpus/a/train.spacy", "packages/a.whl", "training/a/x", "project.lock"]
+    made += ["assets/encoders/hfl/fetched/SOURCE.json"]
     environment = [".venv/x", "a.egg-info/x"]
     for name in kept + made + environment:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
     clean = script("clean")["clean"]
-    assert clean(tmp_path) == ["corpus/a", "training", "packages/a.whl", "project.lock"]
+    removed = ["corpus/a", "training", "packages/a.whl", "project.lock"]
+    assert clean(tmp_path) == [*removed, "assets/encoders/hfl/fetched"]
     assert [name for name in kept + environment if not (tmp_path / name).exists()] == []
     assert clean(tmp_path, environment=True) == [".venv", "a.egg-info"]
     assert [name for name in kept if not (tmp_path / name).exists()] == []
