@@ -1,4 +1,5 @@
 # Needs make and Python 3.10 to 3.13, nothing else. Another Python: make PYTHON=python3.12 demo
+# Options of the benchmark: make bench BENCH="--profile --scaling"
 PYTHON ?= python3
 VENV := .venv
 ifeq ($(OS),Windows_NT)
@@ -14,7 +15,7 @@ help:
 	@echo "make demo   the whole job: annotated text to a verified wheel, then a table of scores"
 	@echo "make test   all tests, slow ones included"
 	@echo "make lint   ruff and mypy"
-	@echo "make bench  prediction speed, load time and size, beside the stock spaCy pipeline"
+	@echo "make bench  speed, memory, size and scores beside stock spaCy and transformers (docs/speed.md)"
 	@echo "make setup  only the environment in $(VENV)"
 	@echo "make clean  remove everything that was made, $(VENV) too"
 
@@ -38,7 +39,7 @@ lint: setup
 	"$(BIN)/python" -m mypy
 
 bench: setup
-	"$(BIN)/python" scripts/bench.py
+	"$(BIN)/python" -m xinzhi benchmark $(BENCH)
 
 clean:
 	"$(PYTHON)" scripts/clean.py --environment

@@ -80,32 +80,3 @@ def test_clean_keeps_what_was_not_made(tmp_path: Path) -> None:
     assert [name for name in kept + environment if not (tmp_path / name).exists()] == []
     assert clean(tmp_path, environment=True) == [".venv", "a.egg-info"]
     assert [name for name in kept if not (tmp_path / name).exists()] == []
-
-
-def test_bench_without_a_trained_pipeline(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bench = script("bench")["main"]
-    bench.__globals__["ROOT"] = tmp_path
-    with pytest.raises(SystemExit, match="No trained pipeline"):
-        bench(rounds=1)
-    assert "python -m spacy project run stock" in capsys.readouterr().out
-
-
-@pytest.mark.slow
-def test_bench_takes_turns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import spacy
-
-    bench = script("bench")["main"]
-    bench.__globals__["ROOT"] = tmp_path
-    (tmp_path / "assets" / "smartcity").mkdir(parents=True)
-    for split in ("dev", "test"):
-        path = tmp_path / "assets" / "smartcity" / f"{split}.jsonl"
-        path.write_text('{"text": "一网通办真方便"}\n' * 20, encoding="utf8")
-    for name in ("smartcity", "stock"):
-        (tmp_path / "training" / name).mkdir(parents=True)
-        spacy.blank("zh").to_disk(tmp_path / "training" / name / "model-best")
-    bench(rounds=2)
-    output = capsys.readouterr().out
-    assert "Medians of 2 rounds over 40 texts" in output
-    assert "Speed against stock: " in output

@@ -16,7 +16,7 @@ SQUARE = 2048
 ROWS = 4096  # pieces of a batch of 64 texts of 64 pieces
 
 
-def peak_rates(shape: EncoderShape, seconds: float = 0.3) -> dict[str, float]:
+def peak_rates(shape: EncoderShape, seconds: float = 0.15) -> dict[str, float]:
     """Multiply matrices of the encoder's shapes and a large square; keep the best rate.
 
     shape (EncoderShape): The encoder.

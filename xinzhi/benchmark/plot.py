@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings, filterwarnings
 
 from ..compat import require
 from .contenders import CONTENDERS
@@ -26,7 +27,8 @@ def plot(results: dict[str, Any], path: Path) -> None:
     from matplotlib import rc_context
 
     work = path.with_name(f".{path.name}.tmp")
-    with rc_context({"svg.hashsalt": "xinzhi", "svg.fonttype": "none"}):
+    with rc_context({"svg.hashsalt": "xinzhi", "svg.fonttype": "none"}), catch_warnings():
+        filterwarnings("ignore", "Glyph", UserWarning)  # Han in names: the viewer has the font
         _draw(_panels(results)).savefig(work, format="svg", metadata={"Date": None})
     work.replace(path)
 

@@ -23,11 +23,13 @@ def load(paths: Paths) -> Predictor:
 def train(paths: Paths, documents: int) -> Trainer:
     """RETURNS (Trainer): A fresh pipeline from our config, in a process set up as `xinzhi train`
     sets it up."""
+    from ...training.device import use_device
     from ...training.memory import return_freed_memory
-    from .spacy_training import SpacyTrainer
+    from .our_training import OurTrainer
 
+    use_device(-1)
     return_freed_memory()
-    return SpacyTrainer(paths.ours_config, paths, documents)
+    return OurTrainer(paths, documents)
 
 
 CONTENDER = Contender("ours", "xinzhi", folder, load, train)

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spacy.training import Example
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train_while_improving
+from thinc.api import Config
 
-from ..settings import Paths
-from .training_data import (
-    configured_batch_size,
-    read_config,
-    read_examples,
-    shuffled,
-    training_settings,
-)
+from .training_data import configured_batch_size, read_examples, shuffled, training_settings
 
 if TYPE_CHECKING:
     import torch
@@ -28,22 +21,19 @@ NEVER = 10**9
 class SpacyTrainer:
     """See `Trainer`. The pipeline is initialised on the whole corpus.
 
-    config (Path): A training config.
-    paths (Paths): Corpora and encoder.
+    config (Config): A training config.
     documents (int): Documents per epoch, 0: all.
     larger (tuple): Batch sizes to choose from besides the config's, as multiples of it.
     """
 
-    def __init__(
-        self, config: Path, paths: Paths, documents: int, larger: tuple[int, ...] = ()
-    ) -> None:
-        self.nlp = init_nlp(read_config(config, paths))
+    def __init__(self, config: Config, documents: int, larger: tuple[int, ...] = ()) -> None:
+        self.nlp = init_nlp(config)
         self.batch_size = configured_batch_size(self.nlp)
         multiples = (1, *larger) if self.batch_size else (1,)
         self.batch_sizes = tuple(self.batch_size * n for n in multiples)
-        settings = training_settings(self.nlp)
-        self.optimizer = settings["optimizer"]
-        self.examples = read_examples(self.nlp, settings, documents)
+        self._resolved: dict[int, dict[str, Any]] = {}
+        self.optimizer = self.settings["optimizer"]
+        self.examples = read_examples(self.nlp, self.settings, documents)
         self.documents = len(self.examples)
         self.characters = sum(len(eg.reference.text) for eg in self.examples)
         self._epochs = 0
@@ -52,13 +42,21 @@ class SpacyTrainer:
     def torch_encoder(self) -> torch.nn.Module:
         return self.nlp.get_pipe("transformer").model.transformer  # type: ignore[attr-defined]
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """RETURNS (dict): [training] with the batch size in use; a batcher may keep what it has
+        counted, so each is made once."""
+        if self.batch_size not in self._resolved:
+            resolved = training_settings(self.nlp, self.batch_size or None)
+            self._resolved[self.batch_size] = resolved
+        return self._resolved[self.batch_size]
+
     def epoch(self) -> int:
-        settings = training_settings(self.nlp, self.batch_size or None)
-        self._epochs += 1
+        settings = self.settings
         updates = train_while_improving(
             self.nlp,
             self.optimizer,
-            self._batches(settings),
+            self.batches(),
             lambda: (0.0, {}),
             dropout=settings["dropout"],
             eval_frequency=NEVER,
@@ -71,6 +69,8 @@ class SpacyTrainer:
         )
         return sum(1 for _ in updates)
 
-    def _batches(self, settings: dict) -> Iterator[tuple[int, list[Example]]]:
-        for batch in settings["batcher"](shuffled(self.examples, self._epochs)):
+    def batches(self) -> Iterator[tuple[int, list[Example]]]:
+        """YIELDS (tuple): Number of the epoch, and a batch; every document once."""
+        self._epochs += 1
+        for batch in self.settings["batcher"](shuffled(self.examples, self._epochs)):
             yield self._epochs, batch

@@ -25,8 +25,9 @@ def load(paths: Paths) -> Predictor:
 def train(paths: Paths, documents: int) -> Trainer:
     """RETURNS (Trainer): A fresh pipeline from the stock config, with larger batches to choose."""
     from .spacy_training import SpacyTrainer
+    from .training_data import read_config
 
-    return SpacyTrainer(paths.stock_config, paths, documents, LARGER_BATCHES)
+    return SpacyTrainer(read_config(paths.stock_config, paths), documents, LARGER_BATCHES)
 
 
 CONTENDER = Contender("stock", "stock spaCy", folder, load, train)
