@@ -18,6 +18,8 @@ from spacy.training.initialize import init_nlp
 from spacy.util import load_config, registry, resolve_dot_names
 from spacy_transformers.layers import TransformerListener
 
+app = typer.Typer(add_completion=False)
+
 
 def gradient_norms(nlp: Language, examples: list[Example]) -> dict[str, float]:
     """Measure one batch; no weight changes.
@@ -44,6 +46,7 @@ def gradient_norms(nlp: Language, examples: list[Example]) -> dict[str, float]:
     return norms
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def main(
     ctx: typer.Context,
     config_path: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
@@ -61,7 +64,4 @@ def main(
 
 
 if __name__ == "__main__":
-    app = typer.Typer(add_completion=False)
-    settings = {"allow_extra_args": True, "ignore_unknown_options": True}
-    app.command(context_settings=settings)(main)
     app()
