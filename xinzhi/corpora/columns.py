@@ -38,7 +38,8 @@ class Decoded:
     spans (list): (first token, one after the last, label).
     missing (list): Indices of tokens that were not annotated.
     orphans (int): Entities that begin with the letter of a middle or an end.
-    begins (int): Entities that begin with the letter of a beginning.
+    begins (int): Entities that begin with the letter of a beginning, and not because one with the
+        same label ends there.
     """
 
     spans: list[tuple[int, int, str]] = field(default_factory=list)
@@ -78,15 +79,16 @@ def decode(tags: Sequence[str]) -> Decoded:
     start, open_label = 0, ""
     for index, tag in enumerate([*tags, "O"]):
         letter, label = split_tag(tag)
+        adjacent = label == open_label  # IOB1 writes B only there
         goes_on = letter in "IMEL" and label == open_label and open_label != ""
         if open_label and not goes_on:
             decoded.spans.append((start, index, open_label))
             open_label = ""
         if label and not goes_on:
             start, open_label = index, label
-            begins = letter in "BSUW"
-            decoded.begins += begins
-            decoded.orphans += not begins
+            orphan = letter in "IMEL"
+            decoded.orphans += orphan
+            decoded.begins += not orphan and not adjacent
         if open_label and letter in "ELSUW":
             decoded.spans.append((start, index + 1, open_label))
             open_label = ""

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from xinzhi.corpora.formats import AUTO, FORMATS, detect_format, read_records
-from xinzhi.corpora.formats.jsonl import JSONL, read_line
+from xinzhi.corpora.formats.jsonl import JSONL
 from xinzhi.corpora.record import Problem, Record
 from xinzhi.errors import XinzhiError
 
-
-def read_one(line: str | bytes) -> Record | Problem:
-    raw = line if isinstance(line, bytes) else line.encode("utf8")
-    return read_line(raw, Path("数据.jsonl"), 7)
+ReadOne = Callable[[str | bytes], Record | Problem]
 
 
-def test_every_field_is_read():
+@pytest.fixture
+def read_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ReadOne:
+    """Read one line as the seventh of a file."""
+    monkeypatch.chdir(tmp_path)
+
+    def read(line: str | bytes) -> Record | Problem:
+        raw = line if isinstance(line, bytes) else line.encode("utf8")
+        path = Path("数据.jsonl")
+        path.write_bytes("{智}\n".encode() * 6 + raw)
+        return list(JSONL.read(path, AUTO))[6]
+
+    return read
+
+
+def test_every_field_is_read(read_one: ReadOne):
     line = {
         "id": "a1",
         "text": "智慧城市🙂",
@@ -41,7 +53,7 @@ def test_every_field_is_read():
     assert record.ignored == []
 
 
-def test_absent_annotation_is_missing_and_empty_annotation_is_none():
+def test_absent_annotation_is_missing_and_empty_annotation_is_none(read_one: ReadOne):
     absent, null = read_one('{"text": "x"}'), read_one('{"text": "x", "label": null, "cats": null}')
     empty = read_one('{"text": "x", "label": []}')
     assert isinstance(absent, Record)
@@ -54,7 +66,7 @@ def test_absent_annotation_is_missing_and_empty_annotation_is_none():
     assert absent.id == 7  # the line
 
 
-def test_entities_is_another_name_for_label_and_other_fields_are_noted():
+def test_entities_is_another_name_for_label_and_other_fields_are_noted(read_one: ReadOne):
     record = read_one('{"text": "Acme", "entities": [[0, 4, "ORG"]], "tokens": [], "Comments": []}')
     assert isinstance(record, Record)
     assert record.spans == [(0, 4, "ORG")]
@@ -94,14 +106,14 @@ def test_entities_is_another_name_for_label_and_other_fields_are_noted():
         ('{"text": "智慧"}'.encode("gb18030"), "not UTF-8 (byte 0xd6 at position 10)"),
     ],
 )
-def test_bad_line(line, fact):
+def test_bad_line(read_one: ReadOne, line, fact):
     problem = read_one(line)
     assert isinstance(problem, Problem)
     assert fact in problem.fact
     assert str(problem).startswith("数据.jsonl:7")
 
 
-def test_problem_names_the_record():
+def test_problem_names_the_record(read_one: ReadOne):
     assert "(record a9)" in str(read_one('{"id": "a9"}'))
 
 
@@ -140,9 +152,9 @@ def test_formats_are_found_through_entry_points(tmp_path):
 
 
 def test_unknown_format_names_the_known_ones(tmp_path):
-    path = tmp_path / "table.csv"
-    path.write_text("text,label\n", encoding="utf8")
-    with pytest.raises(XinzhiError, match=r"not recognised(.|\n)*docbin.*jsonl"):
+    path = tmp_path / "notes.txt"
+    path.write_text("只有文字，没有标注。\n第二行\n", encoding="utf8")
+    with pytest.raises(XinzhiError, match=r"not recognised(.|\n)*--from(.|\n)*docbin.*jsonl"):
         detect_format(path)
     [problem] = read_records(path)
     assert "not recognised" in str(problem)

@@ -66,8 +66,10 @@ def detect_format(path: Path) -> Format:
     best = max(scores, key=scores.__getitem__)
     if scores[best] > 0:
         return formats[best]
-    known = "; ".join(f"{name}: {fmt.help}" for name, fmt in formats.items())
-    raise XinzhiError(f"{path}: the format was not recognised.", f"Known formats are {known}")
+    raise XinzhiError(
+        f"{path}: the format was not recognised.",
+        f"Name it with --from; known formats are {', '.join(formats)}.",
+    )
 
 
 def read_records(path: Path, options: ReadOptions = AUTO) -> Iterator[Record | Problem]:

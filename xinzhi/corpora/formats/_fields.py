@@ -133,8 +133,6 @@ def get_head(head: str, value: Any) -> HeadValue:
     match value:
         case str() if value:
             return value
-        case int() if not isinstance(value, bool):
-            return str(value)
         case list() if all(isinstance(label, str) and label for label in value):
             if len(set(value)) < len(value):
                 raise Invalid(f"head '{head}' names a label twice")
@@ -145,6 +143,15 @@ def get_head(head: str, value: Any) -> HeadValue:
         f"head '{head}' must be a label, a list of labels, or an object from label to a value "
         f"from 0 to 1, found {shown(value)}"
     )
+
+
+def get_class(head: str, value: Any) -> HeadValue:
+    """RETURNS (HeadValue): A gold value, which outside our own format may be a number's.
+
+    RAISES (Invalid): If it is not one.
+    """
+    number = isinstance(value, int) and not isinstance(value, bool)
+    return get_head(head, str(value) if number else value)
 
 
 def get_score(name: str, value: Any) -> float:
@@ -167,7 +174,7 @@ def named_values(
 ) -> tuple[dict[str, HeadValue], dict[str, float]]:
     """RETURNS (tuple): The heads and the scores whose fields the user named."""
     heads = {
-        head: get_head(head, fields[name])
+        head: get_class(head, fields[name])
         for name, head in options.heads.items()
         if fields.get(name) is not None
     }

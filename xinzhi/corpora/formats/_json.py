@@ -17,6 +17,7 @@ from ._base import ReadOptions, Sample
 from ._text import MAX_LINE, read_lines, read_pieces, too_long
 
 _STRUCTURE = re.compile(r'[\[\]{}"]|\\.', re.DOTALL)
+SEPARATORS = ", \t\r\n\ufeff"
 
 
 class Invalid(ValueError):
@@ -247,7 +248,7 @@ class _Scanner:
                 self.in_string ^= char == '"'
             elif char in "[{":
                 if not self.depth:
-                    yield from self._stray(text[begin:at])
+                    yield from self._stray(text, counted, begin, at)
                     self.line += text.count("\n", counted, at)
                     begin, counted, self.start = at, at, self.line
                     if char == "[" and not self.in_array:
@@ -260,12 +261,12 @@ class _Scanner:
                     yield self.start, self._take(text[begin : at + 1])
                     begin = at + 1
             elif char == "]":
-                yield from self._stray(text[begin:at])
+                yield from self._stray(text, counted, begin, at)
                 self.in_array, begin = False, at + 1
         if self.depth:
             self._keep(text[begin:])
         else:
-            yield from self._stray(text[begin:])
+            yield from self._stray(text, counted, begin, len(text))
         self.line += text.count("\n", counted)
 
     def _keep(self, text: str) -> None:
@@ -278,11 +279,12 @@ class _Scanner:
         self.parts, self.size = [], 0
         return whole
 
-    def _stray(self, text: str) -> Iterator[tuple[int, str]]:
-        """Anything but commas and white space between the values."""
-        text = text.strip(", \t\r\n\ufeff")
-        if text:
-            yield self.line, text
+    def _stray(self, text: str, counted: int, begin: int, end: int) -> Iterator[tuple[int, str]]:
+        """Anything but commas and white space between the values; `line` is that of `counted`."""
+        rest = text[begin:end].lstrip(SEPARATORS)
+        if rest:
+            line = self.line + text.count("\n", counted, end - len(rest))
+            yield line, rest.rstrip(SEPARATORS)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

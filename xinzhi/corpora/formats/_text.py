@@ -196,11 +196,10 @@ def _decodes(raw: bytes, encoding: str) -> bool:
 
 
 def _is_gb2312(raw: bytes) -> bool:
-    """Whether at least nine of ten double-byte characters have both bytes in A1–FE."""
+    """Whether nine of ten double-byte characters have both bytes in A1–FE, as in GB 2312."""
     try:
         text = raw.decode("gb18030")
     except UnicodeDecodeError:
         return False
-    wide = [char for char in text if not char.isascii()]
-    inside = [c for c in wide if len(b := c.encode("gb18030")) == 2 and min(b) >= 0xA1]
-    return len(inside) >= 0.9 * len(wide)
+    double = [raw for char in text if len(raw := char.encode("gb18030")) == 2]
+    return sum(min(raw) >= 0xA1 for raw in double) >= 0.9 * len(double)

@@ -34,17 +34,15 @@ class ExcelFormat:
     def read(self, path: Path, options: ReadOptions) -> Iterator[Record | Problem]:
         """Stream the rows of every sheet."""
         openpyxl = _openpyxl()
-        try:
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        except (zipfile.BadZipFile, KeyError, ValueError, OSError):
-            yield Problem("this is not an Excel workbook, or it is damaged", path)
-            return
-        try:
+        with path.open("rb") as file:
+            try:
+                book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+            except (zipfile.BadZipFile, KeyError, ValueError, OSError):
+                yield Problem("this is not an Excel workbook, or it is damaged", path)
+                return
             for sheet in book.worksheets:
                 rows = _rows(sheet.iter_rows(values_only=True), openpyxl)
                 yield from read_rows(rows, path, options)
-        finally:
-            book.close()
 
     def write(
         self,

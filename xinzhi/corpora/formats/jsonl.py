@@ -20,6 +20,7 @@ from ._base import EVERYTHING, ReadOptions, Sample, WriteOptions
 from ._fields import (
     LABEL,
     TEXT_NAMES,
+    get_class,
     get_head,
     get_id,
     get_list,
@@ -153,7 +154,7 @@ def _label_fields(
     for name in found:
         value = fields[name]
         if _is_class(value) and (value != [] or (classes and name in (LABEL, "labels"))):
-            heads[LABEL] = get_head(LABEL, value)
+            heads[LABEL] = get_class(LABEL, value)
             continue
         if not isinstance(value, list):
             fact = f"'{name}' must be a list of [start, end, label], found {kind(value)}"

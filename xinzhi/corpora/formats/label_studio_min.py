@@ -35,9 +35,7 @@ class LabelStudioMinFormat:
 
     name = "label-studio-min"
     help = "Label Studio JSON-MIN: one flat object per annotation"
-    holds = frozenset(
-        {"entities", "overlaps", "unannotated", "cats", "scores", "meta", "id", "annotator"}
-    )
+    holds = frozenset({"entities", "overlaps", "cats", "scores", "meta", "id", "annotator"})
     suffix = ".json"
 
     def sniff(self, sample: Sample) -> float:
@@ -67,8 +65,8 @@ class LabelStudioMinFormat:
         with open_new(path) as file:
             separator = "[\n"
             for number, record in enumerate(records, start=1):
-                fields = json.dumps(_written(record, number), ensure_ascii=False)
-                file.write(separator + fields)
+                fields = _written(record, number, lose)
+                file.write(separator + json.dumps(fields, ensure_ascii=False))
                 separator = ",\n"
             file.write("\n]\n" if separator == ",\n" else "[]\n")
 
@@ -147,14 +145,26 @@ def _is_spans(value: Any) -> bool:
     )
 
 
-def _written(record: Record, number: int) -> dict[str, Any]:
-    meta = {name: value for name, value in record.meta.items() if name not in ("text", "id")}
-    fields: dict[str, Any] = {"text": record.text, **meta, "id": record.id}
+def _written(record: Record, number: int, lose: Callable[[Problem], None]) -> dict[str, Any]:
+    fields: dict[str, Any] = {"text": record.text}
+    own = {"id", *AFTER, *([ENTITIES] if record.spans is not None else [])}
+
+    def add(name: str, value: Any) -> None:
+        if name in fields or name in own:
+            lose(record.problem(f"there is already a field '{name}'", "note"))
+        else:
+            fields[name] = value
+
+    for name, value in record.meta.items():
+        add(name, value)
+    fields["id"] = record.id
     if record.spans is not None:
         fields[ENTITIES] = [
             {"start": start, "end": end, "text": record.text[start:end], "labels": [label]}
             for start, end, label in record.spans
         ]
     for head in record.cats:
-        fields[head] = {"choices": [label for name, label in true_labels(record) if name == head]}
-    return fields | record.scores | {"annotator": record.annotator, "annotation_id": number}
+        add(head, {"choices": [label for name, label in true_labels(record) if name == head]})
+    for name, score in record.scores.items():
+        add(name, score)
+    return fields | {"annotator": record.annotator, "annotation_id": number}
