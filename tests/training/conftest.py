@@ -42,7 +42,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 DATA = Path(__file__).parents[1] / "data" / "training"
-TEXTS = ["一网通办很好", "医院排队太差 OK", "智慧城市在北京上线", "上海地铁真方便", "客服 AI 翻来覆去"]
+TEXTS = [
+    "一网通办很好",
+    "医院排队太差 OK",
+    "智慧城市在北京上线",
+    "上海地铁真方便",
+    "客服 AI 翻来覆去",
+]
 PLACES = {"北京": "CITY", "上海": "CITY", "医院": "PLACE", "地铁": "PLACE"}
 
 
@@ -59,7 +65,6 @@ def write_corpus(path: Path, count: int, *, first: int = 0) -> None:
         doc.user_data["record"] = {"id": index, "source": "a.jsonl", "line": index + 1}
         docs.add(doc)
     docs.to_disk(path)
-
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from .loop import CHECKPOINTS
 from .run_record import FOLDER as RUN
 
 UNFINISHED = "unfinished"
+PUBLISHED = (DIR_MODEL_LAST, DIR_MODEL_BEST, RUN)
 
 
 @contextmanager
@@ -87,7 +88,7 @@ def publish(work: Path, output: Path) -> Path:
 
     RETURNS (Path): The best pipeline.
     """
-    for name in (DIR_MODEL_LAST, DIR_MODEL_BEST, RUN):
+    for name in PUBLISHED:
         target, old = output / name, work / f"old-{name}"
         if target.exists():
             target.rename(old)

@@ -12,6 +12,7 @@ from typing import Any
 import srsly
 from spacy import util
 from spacy.language import Language
+from thinc.api import Config
 
 from ..errors import XinzhiError
 from ..files import sha256_of, write_json
@@ -20,9 +21,10 @@ from ..packaging.provenance import git_revision, training_versions
 FOLDER = "run"
 CONFIG, RECORD = "config.cfg", "run.json"
 # What may differ between a training and its continuation: where it ends, and what it tells.
+WITHOUT_EFFECT = ("run.checkpoint_every", "training.logger.")
 MAY_CHANGE = (
+    *WITHOUT_EFFECT,
     "run.",
-    "training.logger.",
     "training.max_steps",
     "training.max_epochs",
     "training.patience",
@@ -96,22 +98,38 @@ def check_same_run(folder: Path, nlp: Language) -> None:
     nlp (Language): The pipeline, initialised from today's config.
     RAISES (XinzhiError): Something differs that must not.
     """
-    old = _flat(util.load_config(folder / CONFIG, interpolate=True))
-    new = _flat(nlp.config.interpolate())
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    changed = sorted(name for name in names if not name.startswith(MAY_CHANGE))
     how = "Use the same command as then, or train anew without --resume."
+    changed = changed_settings(folder, nlp.config)
     if changed:
-        name = changed[0]
+        (name, (old, new)), *more = sorted(changed.items())
         raise XinzhiError(
-            f"The unfinished training had {name} = {old.get(name)!r}, now it is {new.get(name)!r}"
-            + (f" ({len(changed) - 1} more settings differ)." if len(changed) > 1 else "."),
+            f"The unfinished training had {name} = {old!r}, now it is {new!r}"
+            + (f" ({len(more)} more settings differ)." if more else "."),
             how,
         )
     before, after = read_record(folder).get("data", {}), data_files(nlp.config.interpolate())
     for path in {**before, **after}:
         if before.get(path) != after.get(path):
             raise XinzhiError(f"{path} is not what the unfinished training read.", how)
+
+
+def changed_settings(
+    folder: Path, config: Config, may_change: tuple[str, ...] = MAY_CHANGE
+) -> dict[str, tuple[Any, Any]]:
+    """Compare a config with that of a run.
+
+    folder (Path): The run's folder.
+    config (Config): The config; what it leaves out is not compared.
+    may_change (tuple): Settings, by how they begin, that are not compared either.
+    RETURNS (dict): Each setting that differs and must not: its value then and now.
+    """
+    old = _flat(util.load_config(folder / CONFIG, interpolate=True))
+    new = _flat(config.interpolate())
+    return {
+        name: (old.get(name), value)
+        for name, value in new.items()
+        if old.get(name) != value and not name.startswith(may_change)
+    }
 
 
 def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -169,7 +169,7 @@ def _conclude(outcome: Outcome, work: Path, digest: str) -> None:
 
     RAISES (XinzhiError): It broke before anything was learned.
     """
-    if outcome.broken and (outcome.best_score or 0.0) <= LOWEST_BEST:
+    if outcome.broken and not (outcome.best_step and (outcome.best_score or 0.0) > LOWEST_BEST):
         raise XinzhiError(
             f"Training was stopped: {outcome.reason}. Until then nothing had been learned.",
             "Lower the learning rate (training.optimizer.learn_rate) or lengthen its warm-up, and "
