@@ -60,9 +60,11 @@ def test_growth(peaks: list[float | None], expected: float | None) -> None:
 
 
 def test_encoder_row() -> None:
-    row = encoder_row([2.0, 1.0], 8.0, [{"fp32": 8.0}, {"fp32": 10.0}])
+    row = encoder_row([2.0, 1.0], 8.0, [{"fp32": 8.0}, {"fp32": 10.0}], {"forward": 3.0, "a": 1.0})
     assert row["gflops_per_second"]["high"] == 8e-9
     assert row["share_of_peak"]["fp32"] == pytest.approx((4 / 8 + 8 / 10) / 2)
+    assert row["forward_share_of_peak"]["fp32"] == pytest.approx(0.65 / 0.75)
+    assert encoder_row([2.0], 8.0, [{}], {"forward": 0.0})["forward_share_of_peak"] is None
 
 
 def test_shares() -> None:

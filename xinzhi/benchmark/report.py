@@ -106,11 +106,11 @@ def _prediction(measured: dict[str, Any]) -> str:
             percent(row["padding_waste"]),
             number(row["latency_ms"]["p50"]),
             number(row["latency_ms"]["p95"]),
-            str(row["batch_size"]),
+            f"{row['precision']}, {row['batch_size']}, {row['threads']}",
         ]
 
     header = ["", "characters/s", "documents/s", "pieces/s", "padding"]
-    header += ["single, p50 ms", "single, p95 ms", "batch"]
+    header += ["single, p50 ms", "single, p95 ms", "precision, batch, threads"]
     of = f"{measured['documents']:,} documents, {measured['characters']:,} characters."
     return f"{of}\n\n" + table(header, _rows(measured["contenders"], cells))
 
@@ -151,12 +151,18 @@ def _encoder(measured: dict[str, Any]) -> str:
     precisions = list(measured["peak_gflops"])
 
     def cells(row: dict[str, Any]) -> Row:
+        alone = row["forward_share_of_peak"] or {}
         shares = [percent(row["share_of_peak"][precision]) for precision in precisions]
+        shares += [percent(alone.get(precision)) for precision in precisions]
         costly = [f"{name} {share:.0%}" for name, share in row["operations"].items()][:5]
         return [spread(row["gflops_per_second"]), *shares, ", ".join(costly)]
 
     header = ["", "GFLOP/s", *(f"of the {precision} peak" for precision in precisions)]
-    of = f"One batch of {measured['texts']} texts of {measured['pieces']} pieces, tokenised too."
+    header += [f"forward alone, {precision}" for precision in precisions]
+    of = (
+        f"One batch of {measured['texts']} texts of {measured['pieces']} pieces, with tokenising "
+        "and alignment, and the forward phase alone."
+    )
     rows = _rows(measured["contenders"], cells)
     return f"{of}\n\n" + table([*header, "torch's time goes to"], rows, text_last=True)
 

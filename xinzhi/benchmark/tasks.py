@@ -120,6 +120,17 @@ def split_epoch(trainer: Trainer) -> dict[str, float]:
     return split_time(trainer.epoch)
 
 
+def split_encoding(predictor: Predictor, texts: list[str], repeats: int = 3) -> dict[str, float]:
+    """RETURNS (dict): Phase -> seconds of running the encoder on one batch, several times."""
+    from .sampling import split_time
+
+    def encode() -> None:
+        for _ in range(repeats):
+            predictor.encode(texts)
+
+    return split_time(encode)
+
+
 def split_operations(predictor: Predictor, texts: list[str], most: int = 12) -> dict[str, float]:
     """Run the encoder on one batch under torch's profiler.
 

@@ -17,11 +17,13 @@ class Predictor(Protocol):
     """A loaded pipeline.
 
     trained (bool): Whether its heads have been trained.
+    precision (str): The arithmetic its settings ask for, e.g. "fp32", "auto".
     batch_size (int): Documents per batch.
     batch_sizes (tuple): Those to choose the fastest from, before anything is measured.
     """
 
     trained: bool
+    precision: str
     batch_size: int
     batch_sizes: tuple[int, ...]
 

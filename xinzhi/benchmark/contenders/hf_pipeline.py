@@ -38,6 +38,7 @@ class HuggingFacePredictor:
         )
         steps = folder / STEPS_FILE
         self.trained = steps.is_file() and json.loads(steps.read_text())["steps"] > 0
+        self.precision = "fp32"
         self.batch_sizes: tuple[int, ...] = BATCH_SIZES
         self.batch_size = BATCH_SIZES[-1]
 

@@ -22,6 +22,8 @@ class SpacyPredictor:
     def __init__(self, folder: Path) -> None:
         self.nlp = spacy.load(folder)
         self.trained = bool(self.nlp.meta.get("performance"))
+        settings = self.nlp.config["components"]["transformer"]["model"]
+        self.precision: str = settings.get("predict_precision", "fp32")
         self.batch_size = self.nlp.batch_size or 1000
         self.batch_sizes: tuple[int, ...] = (self.batch_size,)
 

@@ -12,6 +12,7 @@ from ..ratios import summarise
 from ..session import Session, Workers, nothing
 from ..turns import alternate
 from .predict import measure_peak
+from .profile import with_shares
 
 TEXTS, PIECES = 64, 64
 REPEATS = 2
@@ -21,7 +22,8 @@ def measure_encoder(session: Session, workers: Workers) -> dict[str, Any]:
     """Run every contender's encoder on a batch of 64 texts of 64 pieces.
 
     RETURNS (dict): "peak_gflops" (per precision), "contenders" (per contender "seconds",
-        "gflops_per_second", "share_of_peak" per precision, "operations": shares of torch's time).
+        "gflops_per_second", "share_of_peak" per precision, "phases", "forward_share_of_peak": that
+        of the forward phase alone, "operations": shares of torch's time).
     """
     progress, rounds = session.progress, session.settings.rounds
     progress.plan(len(workers) + rounds * (len(workers) + 1))
@@ -53,27 +55,41 @@ def measure_encoder(session: Session, workers: Workers) -> dict[str, Any]:
         "pieces": PIECES,
         "peak_gflops": {p: summarise([peak[p] / 1e9 for peak in peaks]) for p in peaks[0]},
         "contenders": {
-            name: encoder_row(results[name], flops[name], peaks)
-            | {"operations": workers[name].run(tasks.split_operations, texts[name])}
-            for name in workers
+            name: encoder_row(
+                results[name], flops[name], peaks, worker.run(tasks.split_encoding, texts[name])
+            )
+            | {"operations": worker.run(tasks.split_operations, texts[name])}
+            for name, worker in workers.items()
         },
     }
 
 
-def encoder_row(seconds: list[float], flops: float, peaks: list[dict[str, float]]) -> dict:
+def encoder_row(
+    seconds: list[float],
+    flops: float,
+    peaks: list[dict[str, float]],
+    phases: dict[str, float],
+) -> dict[str, Any]:
     """Describe one contender's encoder.
 
     seconds (list): Time of one batch, per round.
     flops (float): Operations of the batch.
     peaks (list): Precision -> peak rate, per round.
-    RETURNS (dict): Its times, rate, and share of each peak (tokenising and padding included).
+    phases (dict): Phase -> seconds, of a few further batches.
+    RETURNS (dict): Its times, rate, and share of each peak: with everything the encoder component
+        does, and of the forward phase alone.
     """
     rates = [flops / value for value in seconds]
+    split = with_shares(phases)
+    shares = {
+        precision: median([r / p[precision] for r, p in zip(rates, peaks, strict=True)])
+        for precision in peaks[0]
+    }
+    forward = split["forward"]["share"]
     return {
         "seconds": summarise(seconds),
         "gflops_per_second": summarise([rate / 1e9 for rate in rates]),
-        "share_of_peak": {
-            precision: median([r / p[precision] for r, p in zip(rates, peaks, strict=True)])
-            for precision in peaks[0]
-        },
+        "share_of_peak": shares,
+        "phases": split,
+        "forward_share_of_peak": {p: s / forward for p, s in shares.items()} if forward else None,
     }

@@ -45,7 +45,7 @@ def _measure_set(session: Session, workers: Workers, documents: str) -> dict[str
     characters = sum(map(len, texts))
     rows = {
         name: prediction_row(throughput[name], single[name], texts, counts[name])
-        | {"batch_size": workers[name].run(tasks.get, "batch_size")}
+        | {key: workers[name].run(tasks.get, key) for key in ("batch_size", "precision")}
         | {"threads": workers[name].run(tasks.used_threads)}
         for name in workers
     }
