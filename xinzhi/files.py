@@ -108,10 +108,20 @@ def write_json(path: Path, value: Any, *, sort_keys: bool = False) -> None:
     RAISES (XinzhiError): If it cannot be written.
     """
     text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=sort_keys, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file; it appears when it is complete.
+
+    path (Path): The file; its folder is made if need be.
+    text (str): What to write.
+    RAISES (XinzhiError): If it cannot be written.
+    """
     work = path.with_name(f".{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        work.write_text(text + "\n", encoding="utf8")
+        work.write_text(text, encoding="utf8")
         work.replace(path)
     except OSError as err:
         if work.is_file():

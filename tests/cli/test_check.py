@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from xinzhi.cli import app
 
-CLEAN = '{"text": "去北京", "label": [[1, 3, "地点"]]}'
+CLEAN = "\n".join(
+    f'{{"text": "去北京{number:02}", "label": [[1, 3, "地点"]]}}' for number in range(12)
+)
 REPEATED = f"{CLEAN}\n{CLEAN}"
 BROKEN = '{"text": "去北京", "label": [[1, 9, "地点"]]}'
 

@@ -18,7 +18,7 @@ def test_convert_prints_counts_and_misaligned_spans(tmp_path):
     assert result.exit_code == 0, result.output
     assert "train.spacy" in result.output
     assert "(record r1): span [1, 4, '地点'] does not fit" in result.output
-    assert "'extra' in 1 records" in result.output
+    assert "'extra', records: 1" in result.output
     assert (tmp_path / "out" / "train.spacy").exists()
 
 

@@ -20,12 +20,13 @@ from xinzhi.corpora.alignment import (
     align,
     fit,
     is_invisible,
-    mark_missing,
     suggest,
 )
+from xinzhi.corpora.docbin import MISSING, entity_tags
 from xinzhi.corpora.record import Record
+from xinzhi.corpora.tokens import Tokens, tokeniser
 
-ZH, EN = spacy.blank("zh"), spacy.blank("en")
+ZH, EN = tokeniser(spacy.blank("zh")), tokeniser(spacy.blank("en"))
 
 
 def make_record(text: str, *spans: tuple[int, int, str]) -> Record:
@@ -51,9 +52,8 @@ def make_record(text: str, *spans: tuple[int, int, str]) -> Record:
     ],
 )
 def test_misaligned_spans_and_suggestions(nlp, text, span, expected):
-    doc = nlp.make_doc(text)
-    assert fit(doc, text, *span) is None
-    assert suggest(doc, text, *span) == expected
+    assert fit(nlp(text), text, *span) is None
+    assert suggest(nlp(text), text, *span) == expected
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,11 @@ def test_misaligned_spans_and_suggestions(nlp, text, span, expected):
     ],
 )
 def test_chinese_spans_that_fit(text, span):
-    kept, misaligned = align(ZH.make_doc(text), make_record(text, (*span, "X")))
+    tokens = ZH(text)
+    kept, misaligned = align(tokens, make_record(text, (*span, "X")))
     assert misaligned == []
-    assert [(s.start_char, s.end_char, s.label_) for s in kept] == [(*span, "X")]
+    [(first, last, label)] = kept
+    assert (tokens.starts[first], tokens.ends[last - 1], label) == (*span, "X")
 
 
 def test_inclusive_ends_on_chinese_words():
@@ -83,9 +85,9 @@ def test_inclusive_ends_on_chinese_words():
     }
     suggestions = []
     for words, spans in texts.items():
-        doc = Doc(Vocab(), words=list(words), spaces=[False] * len(words))
-        record = make_record(doc.text, *((start, end, "X") for start, end in spans))
-        kept, misaligned = align(doc, record)
+        tokens = Tokens.of(Doc(Vocab(), words=list(words), spaces=[False] * len(words)))
+        record = make_record(tokens.text, *((start, end, "X") for start, end in spans))
+        kept, misaligned = align(tokens, record)
         assert kept == []
         suggestions += [(m.suggestion, m.reason) for m in misaligned]
     assert suggestions == [
@@ -98,7 +100,7 @@ def test_inclusive_ends_on_chinese_words():
 
 def test_report_of_a_misaligned_span_shows_invisible_characters():
     text = "今天去\u200b北京大学参加一个很长的会议"
-    _, [item] = align(ZH.make_doc(text), make_record(text, (3, 8, "地点")))
+    _, [item] = align(ZH(text), make_record(text, (3, 8, "地点")))
     assert item.window == "今天去⟦\u200b北京大学⟧参加一个很长的会议"
     assert item.repr == "'今天去⟦\\u200b北京大学⟧参加一个很长的会议'"
     assert item.suggestion == (4, 8)
@@ -108,12 +110,14 @@ def test_report_of_a_misaligned_span_shows_invisible_characters():
     assert item.to_dict()["record"] == "r1"
 
 
-def test_tokens_of_misaligned_spans_are_missing_once():
+def test_tokens_of_misaligned_spans_are_missing():
     text = "iPhone12Pro sold"
-    doc = EN.make_doc(text)
-    _, misaligned = align(doc, make_record(text, (0, 6, "A"), (6, 11, "B")))
-    missing = mark_missing(doc, misaligned)
-    assert [span.text for span in missing] == ["iPhone12Pro"]
+    tokens, record = EN(text), make_record(text, (0, 6, "A"), (6, 11, "B"))
+    kept, misaligned = align(tokens, record)
+    tags = entity_tags(tokens, record, kept, misaligned)
+    assert [word for word, tag in zip(tokens.words, tags, strict=True) if tag == MISSING] == [
+        "iPhone12Pro"
+    ]
 
 
 def test_invisible():
@@ -134,17 +138,17 @@ TEXTS = st.text(
 def test_every_span_is_kept_exactly_or_explained_with_a_fix_that_fits(data, nlp, text):
     start = data.draw(st.integers(0, len(text) - 1))
     end = data.draw(st.integers(start + 1, len(text)))
-    doc = nlp.make_doc(text)
-    assert doc.text == text
-    kept, misaligned = align(doc, make_record(text, (start, end, "X")))
+    tokens = nlp(text)
+    assert tokens.text == text
+    kept, misaligned = align(tokens, make_record(text, (start, end, "X")))
     assert len(kept) + len(misaligned) == 1
-    for span in kept:
-        assert (span.start_char, span.end_char) == (start, end)
-        assert not span[0].is_space
-        assert not span[-1].is_space
+    for first, last, _label in kept:
+        assert (tokens.starts[first], tokens.ends[last - 1]) == (start, end)
+        assert not tokens.words[first].isspace()
+        assert not tokens.words[last - 1].isspace()
     for item in misaligned:
         if item.suggestion is None:
             assert item.reason in {NOTHING, UNCLEAN}
         else:
             assert item.suggestion != (start, end)
-            assert fit(doc, text, *item.suggestion) is not None
+            assert fit(tokens, text, *item.suggestion) is not None

@@ -10,11 +10,14 @@ import pytest
 from rich.console import Console
 from spacy.tokens import DocBin
 
-from xinzhi.corpora.check import CheckReport, check, find_conflicts
+from xinzhi.corpora.check import CheckReport, check
 from xinzhi.corpora.convert import convert
 from xinzhi.corpora.docbin import blank
+from xinzhi.corpora.duplicates import find_conflicts
 from xinzhi.corpora.record import Record
-from xinzhi.corpora.show import show_check
+from xinzhi.corpora.show_check import show_check
+
+NUMBERS = [str(n) for n in range(12)]
 
 
 def printed(report: CheckReport) -> str:
@@ -41,11 +44,27 @@ def corpus(write_jsonl) -> list[Path]:
     ]
 
 
+FILE_COUNTS = {
+    "records": 4,
+    "characters": 11,
+    "entities": 2,
+    "entities_annotated": 3,
+    "without_entities": 1,
+    "entity_labels": {"地点": 2},
+    "head_labels": {"t": {"a": 1, "b": 1}},
+    "ignored_fields": {},
+    "relations": 0,
+    "text_lengths": {"min": 1, "mean": 2.8, "median": 3, "p95": 4, "max": 4},
+    "piece_lengths": None,
+}
+
+
 def findings(report: CheckReport) -> dict:
     """What a check says, apart from file names and lines."""
     result = report.to_dict()
+    kept = set(FILE_COUNTS)
     return {
-        "files": [{k: v for k, v in item.items() if k != "file"} for item in result["files"]],
+        "files": [{k: v for k, v in item.items() if k in kept} for item in result["files"]],
         "misaligned": [(m["record"], m["repr"], m["suggestion"]) for m in result["misaligned"]],
         "repeated": [
             (r["text"], [place["record"] for place in r["records"]], r["conflicts"])
@@ -61,16 +80,7 @@ def test_findings_are_the_same_before_and_after_conversion(corpus, tmp_path):
     after = check([tmp_path / "out" / "train.spacy", tmp_path / "out" / "dev.spacy"])
     assert findings(before) == findings(after)
     train, dev = findings(before)["files"]
-    assert train == {
-        "records": 4,
-        "characters": 11,
-        "entities": 2,
-        "entities_annotated": 3,
-        "without_entities": 1,
-        "entity_labels": {"地点": 2},
-        "head_labels": {"t": {"a": 1, "b": 1}},
-        "ignored_fields": {},
-    }
+    assert train == FILE_COUNTS
     assert dev["without_entities"] == 2
     assert findings(before)["misaligned"] == [(2, "'去⟦ 上海⟧'", (2, 4))]
     assert findings(before)["repeated"] == [("去北京", [1, 1], ["entities"]), ("无", [3, 2], [])]
@@ -82,16 +92,19 @@ def test_printed_report(corpus):
     text = printed(check(corpus))
     assert "Texts shared between files: 2" in text
     assert "annotated differently: entities" in text
-    assert "Entities that do not fit the tokens (conversion marks their tokens as missing): 1" in text
+    assert (
+        "Entities that do not fit the tokens (conversion marks their tokens as missing): 1" in text
+    )
     assert "'去⟦ 上海⟧'; use [2, 4]" in text
     assert "Head t" in text
 
 
 def test_clean_corpus_has_no_findings(write_jsonl):
-    train = write_jsonl("train.jsonl", {"text": "去北京", "label": [[1, 3, "地点"]]})
+    lines = [{"text": f"{n}号去北京", "label": [[len(n) + 2, len(n) + 4, "地点"]]} for n in NUMBERS]
+    train = write_jsonl("train.jsonl", *lines)
     report = check([train, train])
     assert not report.has_findings
-    assert report.inventory.files[train].records == 1  # a file named twice is read once
+    assert report.inventory.files[train].records == len(NUMBERS)  # a file named twice: read once
     assert "Nothing to correct" in printed(report)
 
 
@@ -131,7 +144,7 @@ def test_docbin_of_somebody_else(tmp_path):
     assert counts["entity_labels"] == {"GPE": 1}
     assert counts["entities_annotated"] == 1
     assert counts["head_labels"] == {"cats": {"NEWS": 1}}
-    assert not report.has_findings
+    assert not report.has_errors
 
 
 def make(text="x", **annotation) -> Record:

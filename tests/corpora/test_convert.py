@@ -10,10 +10,13 @@ import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin
+from spacy.training import Corpus
 
-from xinzhi.corpora import convert as convert_module
-from xinzhi.corpora.convert import FAILED_REPORT, REPORT, convert
-from xinzhi.corpora.docbin import gold_cats, tokenise
+from xinzhi.corpora.convert import CHANGES, REPORT, convert
+from xinzhi.corpora.docbin import annotate, gold_cats, tokenise
+from xinzhi.corpora.formats import read_records
+from xinzhi.corpora.inventory import take_inventory
+from xinzhi.corpora.reader import create_corpus
 from xinzhi.corpora.record import Record
 from xinzhi.errors import XinzhiError
 
@@ -26,6 +29,11 @@ def load(path: Path, lang: str = "zh") -> list[Doc]:
 
 def iob(doc: Doc) -> list[str]:
     return [f"{token.ent_iob_}-{token.ent_type_}".strip("-") for token in doc]
+
+
+def changes(folder: Path) -> list[dict]:
+    lines = (folder / CHANGES).read_text(encoding="utf8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def refusal(*args, **kwargs) -> str:
@@ -162,42 +170,77 @@ def test_any_text_survives(tmp_path_factory, pieces):
 # What is refused
 
 
+# fact, what is left out (records, spans, heads)
 BAD_RECORDS = [
-    ({"id": "r2", "text": "短", "label": [[0, 2, "A"]]}, "[0, 2, 'A'] is outside the text of 1"),
-    ({"id": "r2", "text": "短文", "label": [[-1, 1, "A"]]}, "is outside the text"),
-    ({"id": "r2", "text": "短文", "label": [[1, 1, "A"]]}, "the end is exclusive"),
-    ({"id": "r2", "text": "短文", "label": [[2, 1, "A"]]}, "ends before it starts"),
+    ({"text": "短", "label": [[0, 2, "A"]]}, "[0, 2, 'A'] is outside the text of 1", (0, 1, 0)),
+    ({"text": "短文", "label": [[-1, 1, "A"]]}, "is outside the text", (0, 1, 0)),
+    ({"text": "短文", "label": [[1, 1, "A"]]}, "the end is exclusive", (0, 1, 0)),
+    ({"text": "短文", "label": [[2, 1, "A"]]}, "ends before it starts", (0, 1, 0)),
     (
-        {"id": "r2", "text": "短文本", "label": [[0, 2, "A"], [1, 3, "A"]]},
+        {"text": "短文本", "label": [[0, 2, "A"], [1, 3, "A"]]},
         "overlapping spans [0, 2, 'A'] and [1, 3, 'A']",
+        (0, 2, 0),
     ),
     (
-        {"id": "r2", "text": "短文本", "label": [[1, 2, "A"], [1, 2, "A"]]},
-        "overlapping spans [1, 2, 'A'] and [1, 2, 'A']",
-    ),
-    (
-        {"id": "r2", "text": "x", "cats": {"topic": ["a", "b"]}},
+        {"text": "x", "cats": {"topic": ["a", "b"]}},
         "2 gold values in an exclusive head: 'topic' = a, b",
+        (0, 0, 1),
     ),
-    ({"id": "r2", "text": "x", "cats": {"topic": []}}, "an exclusive head needs one label"),
-    ({"id": "r2", "text": "x", "cats": {"topic": {"a": 0.5}}}, "an exclusive head needs one label"),
-    ({"id": "r2", "text": "x", "cats": {"topic": {"a": 1, "b": 1}}}, "2 gold values"),
-    ({"id": "r2", "text": "x", "cats": {"a/b": "c"}}, "the head name 'a/b'"),
-    ({"id": "r1", "text": "x"}, "the id is already used at line 1"),
-    ({"id": "r2"}, "the text is missing"),
+    ({"text": "x", "cats": {"topic": []}}, "an exclusive head needs one label", (0, 0, 1)),
+    ({"text": "x", "cats": {"topic": {"a": 0.5}}}, "an exclusive head needs", (0, 0, 1)),
+    ({"text": "x", "cats": {"topic": {"a": 1, "b": 1}}}, "2 gold values", (0, 0, 1)),
+    ({"text": "x", "cats": {"a/b": "c"}}, "the head name 'a/b'", (0, 0, 1)),
+    ({}, "the text is missing", (1, 0, 0)),
 ]
 
 
-@pytest.mark.parametrize(("bad", "fact"), BAD_RECORDS)
-def test_bad_record_is_named_and_nothing_is_written(write_jsonl, tmp_path, bad, fact):
+@pytest.mark.parametrize(("bad", "fact", "dropped"), BAD_RECORDS)
+def test_bad_record_is_named_and_the_rest_converted(write_jsonl, tmp_path, bad, fact, dropped):
     good = {"id": "r1", "text": "好的", "label": [[0, 1, "A"]], "cats": {"topic": "a"}}
-    train = write_jsonl("train.jsonl", good, bad)
-    message = refusal([train], tmp_path / "out")
-    assert f"train.jsonl:2 (record {bad['id']}): " in message
+    train = write_jsonl("train.jsonl", good, {"id": "r2", **bad})
+    report = convert([train], tmp_path / "out")
+    assert not report.complete
+    assert "train.jsonl:2 (record r2): " in str(report.errors[0])
+    assert fact in str(report.errors[0])
+    counts = report.tally.counts
+    assert tuple(counts[unit, "dropped"] for unit in ("record", "span", "head")) == dropped
+    first, *rest = load(tmp_path / "out" / "train.spacy")
+    assert iob(first) == ["B-A", "O"]
+    assert len(rest) == 1 - dropped[0]
+    if dropped[1]:  # where the entity was meant to be is unknown
+        assert "O" not in iob(rest[0])[: 3 if "overlapping" in fact else None]
+    listed = [change for change in changes(tmp_path / "out") if change["error"]]
+    assert [(c["record"], c["line"], c["outcome"]) for c in listed] == [
+        ("r2", 2, "dropped") for _ in range(sum(dropped))
+    ]
+
+
+@pytest.mark.parametrize(("bad", "fact", "dropped"), BAD_RECORDS)
+def test_strict_stops_at_the_first_bad_record(write_jsonl, tmp_path, bad, fact, dropped):
+    good = {"id": "r1", "text": "好的", "label": [[0, 1, "A"]], "cats": {"topic": "a"}}
+    train = write_jsonl("train.jsonl", good, {"id": "r2", **bad}, "{")
+    message = refusal([train], tmp_path / "out", strict=True)
+    assert "train.jsonl:2 (record r2): " in message
     assert fact in message
-    assert "Correct these and convert again" in message
-    assert "--allow-unseen" not in message
-    assert [path.name for path in (tmp_path / "out").iterdir()] == [FAILED_REPORT]
+    assert "train.jsonl:3" not in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_copies_of_a_span_are_one_span(write_jsonl, tmp_path):
+    train = write_jsonl("train.jsonl", {"text": "短文本", "label": [[1, 2, "A"], [1, 2, "A"]]})
+    report = convert([train], tmp_path / "out", strict=True)
+    assert report.complete
+    assert report.tally.reasons["span", "dropped", "copy of another span"] == 1
+    assert iob(load(tmp_path / "out" / "train.spacy")[0]) == ["O", "B-A", "O"]
+
+
+def test_id_used_twice_is_noted(write_jsonl, tmp_path):
+    train = write_jsonl("train.jsonl", {"id": "r1", "text": "x"}, {"id": "r1", "text": "y"})
+    report = convert([train], tmp_path / "out")
+    assert report.complete
+    assert [c["reason"] for c in changes(tmp_path / "out")] == ["id used twice"] * 2
+    assert len(load(tmp_path / "out" / "train.spacy")) == 2
+    assert "the id is used by another record" in refusal([train], tmp_path / "two", strict=True)
 
 
 def test_dict_with_one_gold_value_fits_an_exclusive_head(write_jsonl, tmp_path):
@@ -215,70 +258,63 @@ def test_dict_with_one_gold_value_fits_an_exclusive_head(write_jsonl, tmp_path):
 def test_two_gold_values_are_found_before_the_head_is_known_to_be_exclusive(write_jsonl, tmp_path):
     train = write_jsonl("train.jsonl", {"id": 5, "text": "x", "cats": {"t": ["a", "b"]}})
     dev = write_jsonl("dev.jsonl", {"text": "y", "cats": {"t": "a"}})
-    assert "train.jsonl:1 (record 5): 2 gold values" in refusal([train, dev], tmp_path / "out")
+    [error] = convert([train, dev], tmp_path / "out").errors
+    assert "train.jsonl:1 (record 5): 2 gold values" in str(error)
 
 
 @pytest.mark.parametrize(
-    ("content", "fact"),
+    ("content", "fact", "documents"),
     [
-        (None, "dev.jsonl: no such file"),
-        (b"", "dev.jsonl: the file is empty"),
-        (b'{"text": "a"}\n{"text": "b"}\n{"text": \n', "dev.jsonl:3: malformed JSON"),
-        ("{'text': '智慧'}\n".encode("gb18030"), "dev.jsonl:1: not UTF-8"),
-        (b"\xff\xfe{\x00}\x00", "dev.jsonl:1: not UTF-8"),
+        (b"", "dev.jsonl: the file is empty", 0),
+        (b'{"text": "a"}\n{"text": "b"}\n{"text": \n', "dev.jsonl:3: malformed JSON", 2),
+        (b"not json at all", "dev.jsonl", 0),
     ],
 )
-def test_bad_file(write_jsonl, tmp_path, content, fact):
+def test_bad_file(write_jsonl, tmp_path, content, fact, documents):
     train = write_jsonl("train.jsonl", {"text": "好"})
     dev = tmp_path / "dev.jsonl"
-    if content is not None:
-        dev.write_bytes(content)
-    assert fact in refusal([train, dev], tmp_path / "out")
-    assert not list((tmp_path / "out").glob("*.spacy"))
+    dev.write_bytes(content)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "dev.spacy").write_bytes(b"of an earlier conversion")
+    report = convert([train, dev], tmp_path / "out")
+    assert fact in str(report.errors[0])
+    assert [item.documents for item in report.files] == [1, documents]
+    assert (tmp_path / "out" / "dev.spacy").exists() is bool(documents)
+    with pytest.raises(XinzhiError, match="Nothing was converted"):
+        convert([train, dev], tmp_path / "strict", strict=True)
 
 
-def test_damaged_docbin(write_jsonl, tmp_path):
+def test_missing_file(write_jsonl, tmp_path):
+    train = write_jsonl("train.jsonl", {"text": "好"})
+    assert "dev.jsonl: no such file" in refusal([train, tmp_path / "dev.jsonl"], tmp_path / "out")
+
+
+def test_damaged_docbin(tmp_path):
     damaged = tmp_path / "train.spacy"
     damaged.write_bytes(b"not a docbin")
     assert "train.spacy: this is not a DocBin file" in refusal([damaged], tmp_path / "out")
 
 
-def test_all_problems_come_in_one_message_and_all_are_in_the_report(write_jsonl, tmp_path):
+def test_nothing_to_convert_names_the_first_problems(write_jsonl, tmp_path):
     train = write_jsonl("train.jsonl", *["{"] * 15)
     dev = write_jsonl("dev.jsonl", *[{"id": i, "text": ""} for i in range(10)])
     message = refusal([train, dev], tmp_path / "out")
     assert message.count("malformed JSON") == 15
     assert message.count("the text is empty") == 5
     assert "… and 5 more" in message
-    assert str(tmp_path / "out" / FAILED_REPORT) in message
-    saved = json.loads((tmp_path / "out" / FAILED_REPORT).read_text(encoding="utf8"))
-    assert len(saved["problems"]) == 25
-    assert saved["problems"][24] == {
-        "file": str(dev),
-        "line": 10,
-        "record": 9,
-        "kind": "error",
-        "fact": "the text is empty",
-    }
-    assert saved["converted"] is False
+    assert not (tmp_path / "out").exists()
 
 
-def test_failure_leaves_earlier_outputs_untouched_and_success_clears_the_failure(
-    write_jsonl, tmp_path
-):
+def test_failure_leaves_earlier_outputs_untouched(write_jsonl, tmp_path):
     out = tmp_path / "输出 目录" / "corpus"
     train = write_jsonl("语 料/train.jsonl", {"id": 1, "text": "好", "label": []})
     dev = write_jsonl("语 料/dev.jsonl", {"id": 1, "text": "坏", "label": []})
     convert([train, dev], out)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    assert set(before) == {"train.spacy", "dev.spacy", REPORT}
+    assert set(before) == {"train.spacy", "dev.spacy", REPORT, CHANGES}
     write_jsonl("语 料/dev.jsonl", {"id": 1, "text": "坏", "label": [[0, 9, "A"]]})
-    refusal([train, dev], out)
-    assert (out / FAILED_REPORT).exists()
-    assert {p.name: p.read_bytes() for p in out.iterdir() if p.name != FAILED_REPORT} == before
-    write_jsonl("语 料/dev.jsonl", {"id": 1, "text": "改好了", "label": []})
-    convert([train, dev], out)
-    assert {path.name for path in out.iterdir()} == set(before)
+    refusal([train, dev], out, strict=True)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert [path.name for path in out.parent.iterdir()] == ["corpus"]  # no temporary files
 
 
@@ -307,11 +343,13 @@ def test_label_that_train_does_not_have(write_jsonl, tmp_path, unseen, fact):
         "train.jsonl", {"id": 1, "text": "好", "label": [[0, 1, "OLD"]], "cats": {"t": "old"}}
     )
     dev = write_jsonl("dev.jsonl", {"id": 8, "text": "好"}, *[{"text": "坏", **unseen}] * 2)
-    message = refusal([train, dev], tmp_path / "out")
-    assert message.count(f"dev.jsonl:2 (record 2): {fact}") == message.count("never occurs") == 1
+    message = refusal([train, dev], tmp_path / "out", strict=True)
+    assert f"dev.jsonl:2 (record 2): {fact}" in message
     assert "--allow-unseen" in message
-    report = convert([train, dev], tmp_path / "out", allow_unseen=True)
-    assert [fact in str(warning) for warning in report.warnings] == [True]
+    for allowed in (True, False):
+        report = convert([train, dev], tmp_path / "out", allow_unseen=allowed)
+        assert [fact in str(warning) for warning in report.warnings] == [True]
+        assert report.complete is allowed
     # without a training file there is nothing to compare with
     assert convert([dev], tmp_path / "out").warnings == []
 
@@ -350,10 +388,207 @@ def test_user_data_that_docbin_cannot_store(write_jsonl, tmp_path):
 
 def test_lost_span_is_an_internal_error(write_jsonl, tmp_path, monkeypatch):
     train = write_jsonl("train.jsonl", {"text": "好", "label": [[0, 1, "A"]]})
-    monkeypatch.setattr(convert_module, "annotate", lambda doc, record, heads: (0, []))
-    with pytest.raises(RuntimeError, match=r"Internal error.*1 spans.*0 kept and 0 misaligned"):
+    monkeypatch.setattr("xinzhi.corpora.convert.align", lambda tokens, record: ([], []))
+    with pytest.raises(RuntimeError, match=r"Internal error.*do not add up"):
         convert([train], tmp_path / "out")
     assert {path.name for path in tmp_path.iterdir()} == {"train.jsonl"}
+
+
+# What is repaired, chosen and noted
+
+
+EMOJI = "🙂我喜欢北京和上海"
+
+
+@pytest.mark.parametrize(
+    ("text", "spans", "options"),
+    [
+        (EMOJI, [[5, 7, "G"], [8, 10, "G"]], {"fix_offsets": True}),
+        (EMOJI, [[5, 7, "G"], [8, 10, "G"]], {"offsets": "utf-16"}),
+        (EMOJI, [[13, 19, "G"], [22, 28, "G"]], {"fix_offsets": True}),
+        (EMOJI, [[4, 5, "G"], [7, 8, "G"]], {"offsets": "inclusive"}),
+        ("🙂我 喜欢 北京 和上海", [[6, 9, "G"], [11, 13, "G"]], {"fix_offsets": True}),
+    ],
+)
+def test_offsets_are_repaired(write_jsonl, tmp_path, text, spans, options):
+    train = write_jsonl("train.jsonl", {"id": "a", "text": text, "label": spans})
+    report = convert([train], tmp_path / "out", **options)
+    [doc] = load(tmp_path / "out" / "train.spacy")
+    assert [ent.text for ent in doc.ents] == ["北京", "上海"]
+    counts = report.tally.counts
+    assert counts["span", "in"] == counts["span", "moved"] + counts["span", "trimmed"] == 2
+    assert [(c["record"], c["outcome"], c["span"]) for c in changes(tmp_path / "out")] == [
+        ("a", "moved" if c["reason"].startswith("offsets") else "trimmed", span)
+        for c, span in zip(changes(tmp_path / "out"), spans, strict=True)
+    ]
+
+
+def test_white_space_is_trimmed(write_jsonl, tmp_path):
+    train = write_jsonl("train.jsonl", {"text": "去 北京\u200b，好", "label": [[1, 5, "G"]]})
+    report = convert([train], tmp_path / "out", fix_offsets=True)
+    assert [doc.ents[0].text for doc in load(tmp_path / "out" / "train.spacy")] == ["北京"]
+    assert report.tally.counts["span", "trimmed"] == 1
+    [change] = changes(tmp_path / "out")
+    assert (change["span"], change["to"]) == ([1, 5, "G"], [2, 4, "G"])
+
+
+def test_offsets_that_look_like_another_unit_are_said(write_jsonl, tmp_path):
+    lines = [{"text": EMOJI, "label": [[5, 7, "G"], [8, 10, "G"]]}] * 3
+    report = convert([write_jsonl("train.jsonl", *lines)], tmp_path / "out")
+    assert str(report.files[0].found.offsets.best()) == "utf-16"
+
+
+OVERLAPPING = {"id": "o", "text": "北京大学医院东门", "label": [[0, 4, "机构"], [2, 6, "医院"]]}
+
+
+@pytest.mark.parametrize(
+    ("options", "tags", "outcome"),
+    [
+        ({"overlap": "longest"}, ["B-机构", *["I-机构"] * 3, "", "", "O", "O"], "dropped"),
+        (
+            {"overlap": "priority", "priority": ["医院"]},
+            ["", "", "B-医院", *["I-医院"] * 3, "O", "O"],
+            "dropped",
+        ),
+        ({"overlap": "spans"}, ["B-机构", *["I-机构"] * 3, "O", "O", "O", "O"], "moved"),
+        ({}, [*[""] * 6, "O", "O"], "dropped"),
+    ],
+)
+def test_overlap_policies(write_jsonl, tmp_path, options, tags, outcome):
+    report = convert([write_jsonl("train.jsonl", OVERLAPPING)], tmp_path / "out", **options)
+    [doc] = load(tmp_path / "out" / "train.spacy")
+    assert iob(doc) == tags
+    assert report.complete is bool(options)
+    assert report.tally.counts["span", outcome] == (1 if options else 2)
+    group = {(s.start_char, s.end_char, s.label_) for s in doc.spans.get("sc", ())}
+    spans = {tuple(span) for span in OVERLAPPING["label"]}
+    assert group == (spans if options.get("overlap") == "spans" else set())
+
+
+def test_spans_outside_a_group_are_in_it_too(write_jsonl, tmp_path):
+    train = write_jsonl("train.jsonl", {"text": "去北京", "label": [[1, 3, "G"]]})
+    convert([train], tmp_path / "out", overlap="spans")
+    [doc] = load(tmp_path / "out" / "train.spacy")
+    assert [s.text for s in doc.spans["sc"]] == [e.text for e in doc.ents] == ["北京"]
+
+
+def test_normalised_texts_keep_the_way_back(write_jsonl, tmp_path):
+    text = "去\u200b北\u200b京ＡＢＣ，好"
+    train = write_jsonl("train.jsonl", {"id": 7, "text": text, "label": [[1, 5, "G"], [5, 8, "X"]]})
+    report = convert([train], tmp_path / "out", steps=["zero-width", "width"])
+    [doc] = load(tmp_path / "out" / "train.spacy")
+    assert doc.text == "去北京ABC，好"
+    assert [ent.text for ent in doc.ents] == ["北京", "ABC"]
+    assert report.tally.counts["span", "kept"] == 2
+    [record] = read_records(tmp_path / "out" / "train.spacy")
+    assert (record.text, record.spans) == (text, [(2, 5, "G"), (5, 8, "X")])
+
+
+def test_a_text_of_which_nothing_is_left(write_jsonl, tmp_path):
+    train = write_jsonl("train.jsonl", {"text": "好"}, {"id": 9, "text": "\u200b", "label": []})
+    report = convert([train], tmp_path / "out", steps=["zero-width"])
+    assert [str(error) for error in report.errors] == [
+        f"{train}:2 (record 9): nothing is left of the text after normalisation"
+    ]
+
+
+def test_repeated_texts_and_lost_characters_are_noted_and_kept(write_jsonl, tmp_path):
+    train = write_jsonl(
+        "train.jsonl",
+        {"id": "a", "text": "去北京", "label": [[1, 3, "G"]]},
+        {"id": "b", "text": "去北京", "label": []},
+        {"id": "c", "text": "浑\ufffd\ufffd身", "label": []},
+        {"id": "d", "text": "好"},
+        {"id": "e", "text": "好", "label": []},
+    )
+    report = convert([train], tmp_path / "out", strict=True)
+    assert len(load(tmp_path / "out" / "train.spacy")) == 5
+    notes = {c["record"]: c["reason"] for c in changes(tmp_path / "out")}
+    assert notes == {
+        "a": "conflicting annotations",
+        "b": "conflicting annotations",
+        "c": "U+FFFD",
+        "d": "repeated text",
+        "e": "repeated text",
+    }
+    assert report.to_dict()["conflicting_texts"] == 1
+
+
+def test_what_a_format_cannot_hold_is_reported(tmp_path, monkeypatch):
+    record = Record("x", "去北京和上海", Path("x"), 1, [(1, 3, "G")], lost=["a discontinuous span"])
+
+    def read(path, options):
+        yield record
+
+    for module in ("convert", "inventory"):
+        monkeypatch.setattr(f"xinzhi.corpora.{module}.read_records", read)
+    (tmp_path / "train.jsonl").touch()
+    report = convert([tmp_path / "train.jsonl"], tmp_path / "out")
+    counts = report.tally.counts
+    assert [counts["span", name] for name in ("in", "kept", "dropped")] == [2, 1, 1]
+    [doc] = load(tmp_path / "out" / "train.spacy")
+    assert iob(doc) == ["", "B-G", "I-G", "", "", ""]
+
+
+# Shards
+
+
+@pytest.mark.parametrize("overlap", ["error", "spans"])
+def test_a_folder_of_shards_reads_back_identically(write_jsonl, tmp_path, overlap):
+    lines = [
+        {"id": i, "text": f"第{i}次去 北京！\n", "label": [[len(str(i)) + 4, len(str(i)) + 6, "G"]]}
+        for i in range(25)
+    ]
+    train = write_jsonl("train.jsonl", *lines)
+    one = convert([train], tmp_path / "one", overlap=overlap)
+    many = convert([train], tmp_path / "many", shard_size=10, overlap=overlap)
+    assert [one.files[0].shards, many.files[0].shards] == [1, 3]
+    single, folder = (tmp_path / name / "train.spacy" for name in ("one", "many"))
+    assert [path.name for path in sorted(folder.iterdir())] == [
+        "00001.spacy",
+        "00002.spacy",
+        "00003.spacy",
+    ]
+    nlp = spacy.blank("zh")
+    for reader in (Corpus, lambda path: create_corpus({"a": {"path": str(path)}})):
+        first, second = (list(reader(path)(nlp)) for path in (single, folder))
+        assert len(first) == 25
+        for one_example, other in zip(first, second, strict=True):
+            assert one_example.reference.to_bytes() == other.reference.to_bytes()
+    strip = {"source": None, "line": None}
+    records = [
+        [{**vars(record), **strip} for record in read_records(path)] for path in (single, folder)
+    ]
+    assert records[0] == records[1]
+
+
+def test_one_file_takes_the_place_of_a_folder_and_back(write_jsonl, tmp_path):
+    train = write_jsonl("train.jsonl", *[{"text": f"第{i}"} for i in range(4)])
+    out = tmp_path / "out" / "train.spacy"
+    for size, is_folder in ((3, True), (9, False), (2, True), (1, True)):
+        convert([train], tmp_path / "out", shard_size=size)
+        assert out.is_dir() is is_folder
+        assert len(list(Corpus(out)(spacy.blank("zh")))) == 4
+
+
+def test_arrays_make_the_docs_that_spacy_makes(tmp_path):
+    """The same bytes of every Doc as by way of Docs, over the bundled corpus."""
+    source = SMARTCITY / "dev.jsonl"
+    convert([source], tmp_path)
+    inventory = take_inventory([source])
+    nlp = spacy.blank("zh")
+    for record, doc in zip(read_records(source), load(tmp_path / "dev.spacy"), strict=True):
+        expected = tokenise(nlp, record)
+        annotate(expected, record, inventory.heads)
+        for name in ("ents", "cats", "has_unknown_spaces"):
+            assert str(getattr(doc, name)) == str(getattr(expected, name))
+        assert iob(doc) == iob(expected)
+        assert doc.has_annotation("SENT_START") is expected.has_annotation("SENT_START")
+        first, second = (
+            {token.orth_: (token.whitespace_, token.tag_, token.dep_) for token in d}
+            for d in (doc, expected)
+        )
+        assert first == second
 
 
 # The bundled corpus

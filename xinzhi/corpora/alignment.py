@@ -10,11 +10,12 @@ from __future__ import annotations
 import unicodedata
 from bisect import bisect_left
 from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from spacy.tokens import Doc, Span
-
 from .record import Record, SpanTuple
+from .tokens import Tokens
 
 WINDOW = 10  # characters shown on either side of a span
 
@@ -29,7 +30,7 @@ UNCLEAN = "its token has an invisible character at the edge: clean the text"
 class Misaligned:
     """A span that does not fit the tokens.
 
-    file (str): The file of the record.
+    source (Path): The file of the record.
     line (int): Its line (or document number) there.
     record (str | int): Its id.
     start, end (int): The span in code points, end exclusive.
@@ -40,7 +41,7 @@ class Misaligned:
     reason (str): What the suggestion does.
     """
 
-    file: str
+    source: Path
     line: int
     record: str | int
     start: int
@@ -52,7 +53,7 @@ class Misaligned:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line} (record {self.record}): {self.fact}"
+        return f"{self.source}:{self.line} (record {self.record}): {self.fact}"
 
     @property
     def fact(self) -> str:
@@ -64,39 +65,41 @@ class Misaligned:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        fields = asdict(self)
+        return {"file": str(fields.pop("source")), **fields}
 
 
-def align(doc: Doc, record: Record) -> tuple[list[Span], list[Misaligned]]:
+def align(tokens: Tokens, record: Record) -> tuple[list[tuple[int, int, str]], list[Misaligned]]:
     """Sort the entities of a record into those that fit the tokens and those that do not.
 
-    doc (Doc): The tokens of the record's text.
-    record (Record): The record, its spans inside the text and without overlaps.
-    RETURNS (tuple): Entity spans, and a Misaligned for each other span.
+    tokens (Tokens): The tokens of the record's text.
+    record (Record): The record, its spans inside the text.
+    RETURNS (tuple): Entities as (first token, after the last one, label), and a Misaligned for
+        each other span.
     """
-    kept: list[Span] = []
+    kept: list[tuple[int, int, str]] = []
     misaligned: list[Misaligned] = []
     for start, end, label in record.spans or ():
-        span = fit(doc, record.text, start, end, label)
-        if span is not None:
-            kept.append(span)
+        found = fit(tokens, record.text, start, end)
+        if found is not None:
+            kept.append((*found, label))
         else:
-            misaligned.append(_explain(doc, record, (start, end, label)))
+            misaligned.append(_explain(tokens, record, (start, end, label)))
     return kept, misaligned
 
 
-def fit(doc: Doc, text: str, start: int, end: int, label: str = "") -> Span | None:
-    """The token span at exactly these characters.
+def fit(tokens: Tokens, text: str, start: int, end: int) -> tuple[int, int] | None:
+    """The tokens at exactly these characters.
 
-    doc (Doc): The tokens.
+    tokens (Tokens): The tokens.
     text (str): Their text.
     start, end (int): Code points, end exclusive.
-    label (str): Label of the result.
-    RETURNS (Span | None): None if an end falls inside a token or on an invisible character.
+    RETURNS (tuple | None): First token and the one after the last; None if an end falls inside a
+        token or on an invisible character.
     """
-    if not 0 <= start < end <= len(text) or trim(text, start, end) != (start, end):
+    if not 0 <= start < end <= len(text) or is_invisible(text[start]):
         return None
-    return doc.char_span(start, end, label=label)
+    return None if is_invisible(text[end - 1]) else tokens.find(start, end)
 
 
 def trim(text: str, start: int, end: int) -> tuple[int, int]:
@@ -113,6 +116,7 @@ def trim(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
+@lru_cache(maxsize=65536)
 def is_invisible(char: str) -> bool:
     """White space, or a control, format or separator character (Unicode Cc, Cf, Zs, Zl, Zp).
 
@@ -126,10 +130,10 @@ def is_invisible(char: str) -> bool:
     return char.isspace() or unicodedata.category(char) in {"Cc", "Cf", "Zs", "Zl", "Zp"}
 
 
-def suggest(doc: Doc, text: str, start: int, end: int) -> tuple[tuple[int, int] | None, str]:
+def suggest(tokens: Tokens, text: str, start: int, end: int) -> tuple[tuple[int, int] | None, str]:
     """Offsets near a misaligned span that do fit, tried in the order: trim, end + 1, boundaries.
 
-    doc (Doc): The tokens.
+    tokens (Tokens): The tokens.
     text (str): Their text.
     start, end (int): Code points, end exclusive.
     RETURNS (tuple): New (start, end), or None if nothing near fits; and the reason.
@@ -137,23 +141,23 @@ def suggest(doc: Doc, text: str, start: int, end: int) -> tuple[tuple[int, int] 
     trimmed = trim(text, start, end)
     if trimmed[0] == trimmed[1]:
         return None, NOTHING
-    nearest = nearest_boundaries(doc, *trimmed)
+    nearest = nearest_boundaries(tokens, *trimmed)
     for offsets, reason in ((trimmed, TRIM), ((start, end + 1), INCLUSIVE), (nearest, BOUNDARY)):
-        if fit(doc, text, *offsets):
+        if fit(tokens, text, *offsets):
             return offsets, reason
     return None, UNCLEAN
 
 
-def nearest_boundaries(doc: Doc, start: int, end: int) -> tuple[int, int]:
+def nearest_boundaries(tokens: Tokens, start: int, end: int) -> tuple[int, int]:
     """The token boundaries closest to a span; at equal distance the wider choice.
 
-    doc (Doc): The tokens.
+    tokens (Tokens): The tokens.
     start, end (int): Code points, end exclusive, with visible characters at both ends.
     RETURNS (tuple): New (start, end) around at least one visible token.
     """
-    tokens = [token for token in doc if not token.is_space]
-    starts = [token.idx for token in tokens]
-    ends = [token.idx + len(token) for token in tokens]
+    visible = [i for i, word in enumerate(tokens.words) if not word.isspace()]
+    starts = [int(tokens.starts[i]) for i in visible]
+    ends = [int(tokens.ends[i]) for i in visible]
     first = bisect_left(starts, start + 1) - 1
     last = bisect_left(ends, end)
     new_start, new_end = starts[first], ends[last]
@@ -164,29 +168,13 @@ def nearest_boundaries(doc: Doc, start: int, end: int) -> tuple[int, int]:
     return new_start, new_end
 
 
-def mark_missing(doc: Doc, misaligned: list[Misaligned]) -> list[Span]:
-    """Token spans that touch a misaligned entity, for `Doc.set_ents(missing=…)`.
-
-    doc (Doc): The tokens.
-    misaligned (list[Misaligned]): The spans that did not fit.
-    RETURNS (list[Span]): One-token spans, each token once.
-    """
-    if not misaligned:
-        return []
-    return [
-        doc[token.i : token.i + 1]
-        for token in doc
-        if any(m.start < token.idx + len(token) and token.idx < m.end for m in misaligned)
-    ]
-
-
-def _explain(doc: Doc, record: Record, span: SpanTuple) -> Misaligned:
+def _explain(tokens: Tokens, record: Record, span: SpanTuple) -> Misaligned:
     start, end, label = span
     text = record.text
     window = f"{text[max(0, start - WINDOW) : start]}⟦{text[start:end]}⟧{text[end : end + WINDOW]}"
-    suggestion, reason = suggest(doc, text, start, end)
+    suggestion, reason = suggest(tokens, text, start, end)
     return Misaligned(
-        file=str(record.source),
+        source=record.source,
         line=record.line,
         record=record.id,
         start=start,

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -29,7 +29,7 @@ _ZERO_WIDTH = re.compile(
 _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _CONTROL = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _LINE_BREAKS = {"\r\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029"}
-# Full-width letters, digits and signs, and half-width kana. ，！？：；（）～ stay: they are Chinese.
+# Full-width letters, digits and signs; half-width kana. ，！？：；（）～ stay: they are Chinese.
 _WIDTH = re.compile(
     "[\uff02-\uff07\uff0a\uff0b\uff0d-\uff19\uff1c-\uff1e\uff20-\uff5d]"
     "|[\uff61-\uff9d][\uff9e\uff9f]?|[\uff9e\uff9f]"
@@ -44,12 +44,14 @@ class Normalised:
     original (str): The text as it was.
     text (str): The normalised text.
     starts, ends (Sequence[int]): For each normalised character, the original slice behind it.
+    steps (tuple[str, ...]): The steps that ran.
     """
 
     original: str
     text: str
     starts: Sequence[int]
     ends: Sequence[int]
+    steps: tuple[str, ...] = ()
 
     def to_original(self, start: int, end: int) -> tuple[int, int]:
         """The original characters behind a normalised span.
@@ -78,8 +80,9 @@ def normalise(text: str, steps: Sequence[str] | None = None) -> Normalised:
     RETURNS (Normalised): The new text with the map to the old one.
     RAISES (XinzhiError): For an unknown step, or one whose package is not installed.
     """
-    functions = [STEPS[name] for name in parse_steps(DEFAULT_STEPS if steps is None else steps)]
-    result = Normalised(text, text, range(len(text)), range(1, len(text) + 1))
+    names = tuple(parse_steps(DEFAULT_STEPS if steps is None else steps))
+    functions = [STEPS[name] for name in names]
+    result = Normalised(text, text, range(len(text)), range(1, len(text) + 1), names)
     before = None
     while before != result.text:
         before = result.text
@@ -111,7 +114,7 @@ def apply(result: Normalised, edits: Iterator[Edit]) -> Normalised:
     texts.append(result.text[done:])
     starts += result.starts[done:]
     ends += result.ends[done:]
-    return Normalised(result.original, "".join(texts), starts, ends)
+    return replace(result, text="".join(texts), starts=starts, ends=ends)
 
 
 def parse_steps(steps: Sequence[str]) -> list[str]:

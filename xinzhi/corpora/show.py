@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,17 +10,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from .alignment import INCLUSIVE, Misaligned
-from .check import CheckReport
-from .convert import REPORT, SHOWN, ConvertReport
-from .inventory import ENTITIES, FileInventory
+from .changes import OUTCOMES, Tally
+from .convert import CHANGES, REPORT, SHOWN, ConvertReport
+from .inventory import FileInventory
+from .offsets import AS_IS
 
 LABELS_STEP = "Correct a misspelt label, or add training texts that have it."
-SHARED_STEP = "Keep each text in one file: scores on texts seen in training are too high."
 CONFLICTS_STEP = "Decide on one annotation for each text."
-REPEATED_STEP = "Remove the copies, unless they should count more than once."
-PROBLEMS_STEP = "Correct these records, then check again: conversion or training would stop here."
 IGNORED_STEP = "Nothing, if they are not annotation; else rename them (docs/data-format.md)."
-MISALIGNED_STEP = "Correct the offsets as suggested, then check again."
+MISALIGNED_STEP = "Correct the offsets as suggested, or convert with --fix-offsets."
+OFFSETS_STEP = "Convert with --fix-offsets."
+ERRORS_STEP = "Correct these and convert again; the rest has been converted."
 
 
 def show_conversion(report: ConvertReport, output_dir: Path, console: Console) -> None:
@@ -31,77 +30,53 @@ def show_conversion(report: ConvertReport, output_dir: Path, console: Console) -
     output_dir (Path): Where the outputs went.
     console (Console): Where to print.
     """
-    table = _table(f"Converted to {output_dir}")
-    for name in ("documents", "entities", "kept", "misaligned"):
+    table = new_table(f"Converted to {output_dir}")
+    names = ("records", "left out", "entities", "kept", "trimmed", "moved", "dropped")
+    for name in names:
         table.add_column(name, justify="right")
     for item in report.files:
-        counts = [item.documents, item.found.spans, item.kept, item.misaligned]
-        table.add_row(escape(item.output.name), *(f"{count:,}" for count in counts))
+        counts = item.tally.counts
+        records = [counts["record", outcome] for outcome in ("in", "dropped")]
+        spans = [counts["span", outcome] for outcome in ("in", *OUTCOMES)]
+        table.add_row(escape(item.output.name), *(f"{count:,}" for count in (*records, *spans)))
     console.print(table)
+    show_reasons(report.tally, console)
+    show_offsets(report, console)
     show_ignored({item.source: item.found for item in report.files}, console)
     show_list("Labels that train does not have", report.warnings, console, LABELS_STEP)
-    show_misaligned(report.misaligned, console)
+    errors = report.tally.errors
+    show_list("Not converted", report.errors, console, ERRORS_STEP, style="red", count=errors)
+    misaligned = sum(item.misaligned for item in report.files)
+    show_misaligned(report.misaligned, console, misaligned)
+    conflicts = [item for item in report.repeated if item.conflicts]
+    show_list("Texts annotated differently", conflicts, console, CONFLICTS_STEP)
     console.print(f"Report: {output_dir / REPORT}", markup=False, soft_wrap=True)
+    console.print(f"Every change: {output_dir / CHANGES}", markup=False, soft_wrap=True)
 
 
-def show_check(report: CheckReport, console: Console) -> None:
-    """Print what a check found.
+def show_reasons(tally: Tally, console: Console) -> None:
+    """Print how often each thing was done, and why.
 
-    report (CheckReport): The report.
+    tally (Tally): The counts.
     console (Console): Where to print.
     """
-    files = report.inventory.files
-    show_counts(files, console)
-    for head in (ENTITIES, *report.inventory.heads):
-        show_labels(head, files, console)
-    show_ignored(files, console)
-    shared = [item for item in report.repeated if item.shared]
-    conflicts = [item for item in report.repeated if item.conflicts and not item.shared]
-    others = [item for item in report.repeated if not item.shared and not item.conflicts]
-    show_list("Texts shared between files", shared, console, SHARED_STEP)
-    show_list("Texts annotated differently in one file", conflicts, console, CONFLICTS_STEP)
-    show_list("Texts repeated in one file", others, console, REPEATED_STEP)
-    show_misaligned(report.misaligned, console)
-    show_list(
-        "Problems that stop a conversion", report.problems, console, PROBLEMS_STEP, style="red"
-    )
-    if not report.has_findings:
-        console.print("✔ Nothing to correct.", style="green")
+    for (unit, outcome, reason), count in sorted(tally.reasons.items()):
+        what = "noted" if outcome == "note" else outcome
+        console.print(f"  {unit}s {what}, {reason}: {count:,}", markup=False, highlight=False)
 
 
-def show_counts(files: Mapping[Path, FileInventory], console: Console) -> None:
-    """Print one line of counts per file.
+def show_offsets(report: ConvertReport, console: Console) -> None:
+    """Say which files seem to count offsets in another way than they were read.
 
-    files (Mapping): File to what it holds.
+    report (ConvertReport): The report.
     console (Console): Where to print.
     """
-    table = _table("Corpus")
-    for name in ("documents", "characters", "entities", "docs without", "not annotated"):
-        table.add_column(name, justify="right")
-    for path, item in files.items():
-        missing = item.records - item.entities_annotated
-        counts = [item.records, item.characters, item.spans, item.without_entities, missing]
-        table.add_row(escape(path.name), *(f"{count:,}" for count in counts))
-    console.print(table)
-
-
-def show_labels(head: str, files: Mapping[Path, FileInventory], console: Console) -> None:
-    """Print how often each file uses each label of a head.
-
-    head (str): A head, or ENTITIES.
-    files (Mapping): File to what it holds.
-    console (Console): Where to print.
-    """
-    counts = [item.labels.get(head, Counter()) for item in files.values()]
-    labels = sorted({label for counter in counts for label in counter})
-    if not labels:
-        return
-    table = _table("Entities" if head == ENTITIES else f"Head {head}", "label")
-    for path in files:
-        table.add_column(escape(path.name), justify="right")
-    for label in labels:
-        table.add_row(escape(label), *(f"{counter[label]:,}" for counter in counts))
-    console.print(table)
+    found = [
+        f"{item.source}: {item.found.offsets.best()}"
+        for item in report.files
+        if item.found.offsets.best() != AS_IS and item.reading == AS_IS
+    ]
+    show_list("Offsets that look like another unit", found, console, OFFSETS_STEP)
 
 
 def show_ignored(files: Mapping[Path, FileInventory], console: Console) -> None:
@@ -118,23 +93,27 @@ def show_ignored(files: Mapping[Path, FileInventory], console: Console) -> None:
     show_list("Fields that were not read", ignored, console, IGNORED_STEP)
 
 
-def show_misaligned(misaligned: Sequence[Misaligned], console: Console) -> None:
+def show_misaligned(
+    misaligned: Sequence[Misaligned], console: Console, count: int | None = None
+) -> None:
     """List the first misaligned spans, and say so if most would fit with end + 1.
 
     misaligned (Sequence[Misaligned]): The spans.
     console (Console): Where to print.
+    count (int | None): Their number, if these are not all.
     """
     show_list(
         "Entities that do not fit the tokens (conversion marks their tokens as missing)",
         misaligned,
         console,
         MISALIGNED_STEP,
+        count=count,
     )
     inclusive = sum(item.reason == INCLUSIVE for item in misaligned)
     if 2 * inclusive > len(misaligned):
         console.print(
             f"{inclusive} of {len(misaligned)} would fit with end + 1: the ends look inclusive; "
-            "add 1 to every end.",
+            "convert with --fix-offsets.",
             style="yellow",
         )
 
@@ -145,6 +124,7 @@ def show_list(
     console: Console,
     next_step: str,
     style: str = "yellow",
+    count: int | None = None,
 ) -> None:
     """Print the number of findings, the first of them, and what to do.
 
@@ -153,16 +133,21 @@ def show_list(
     console (Console): Where to print.
     next_step (str): What to do about them.
     style (str): Colour of the title.
+    count (int | None): Number of findings, if these are not all.
     """
     if not items:
         return
-    console.print(f"{title}: {len(items)}", style=style)
+    total = len(items) if count is None else count
+    console.print(f"{title}: {total:,}", style=style)
     for item in items[:SHOWN]:
         console.print(f"  {item}", markup=False, highlight=False, soft_wrap=True)
-    if len(items) > SHOWN:
-        console.print(f"  … and {len(items) - SHOWN} more")
+    if total > SHOWN:
+        console.print(f"  … and {total - SHOWN:,} more")
     console.print(f"  → {next_step}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _table(title: str, first: str = "file") -> Table:
-    return Table(first, title=escape(title), title_justify="left")
+def new_table(title: str, first: str = "file") -> Table:
+    """RETURNS (Table): An empty table whose first column is never cut off."""
+    table = Table(title=escape(title), title_justify="left")
+    table.add_column(first, no_wrap=True)
+    return table
