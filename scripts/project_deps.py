@@ -30,7 +30,7 @@ LOOKUPS = {
     "xinzhi/encoders/sources.py": ("xinzhi_encoder_sources",),
     "xinzhi/corpora/formats/__init__.py": ("xinzhi_formats",),
 }
-RUNS_PIPELINE = ("train", "evaluate", "package", "verify")
+RUNS_PIPELINE = ("train", "calibrate", "evaluate", "package", "verify")
 
 
 def library_files(command: str) -> list[str]:

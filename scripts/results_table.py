@@ -14,7 +14,7 @@ import typer
 
 ROOT = Path(__file__).resolve().parent.parent
 START, END = "<!-- results:start -->", "<!-- results:end -->"
-PIPELINES = ("smartcity", "stock")
+PIPELINES = {"smartcity": "model-calibrated", "stock": "model-best"}
 HEADS = ("topic", "sentiment")
 TEXT = {
     "README.md": {
@@ -73,7 +73,7 @@ def fill(readme: str, content: str) -> str:
 def main() -> None:
     """Read the scores of both pipelines and write both READMEs."""
     rows = []
-    for name in PIPELINES:
+    for name, model in PIPELINES.items():
         path = ROOT / "metrics" / name / "test.json"
         if not path.exists():
             raise SystemExit(
@@ -81,7 +81,7 @@ def main() -> None:
                 f"{'stock' if name == 'stock' else 'all'}"
             )
         scores = json.loads(path.read_text(encoding="utf8"))
-        folder = ROOT / "training" / name / "model-best"
+        folder = ROOT / "training" / name / model
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
         rows.append(row(name, scores, size))
     for readme, text in TEXT.items():

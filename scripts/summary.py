@@ -28,13 +28,28 @@ def headline(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
     if scores["entities"]:
         for key in ("precision", "recall", "f1"):
             rows.append((f"entities, {key}", f"{scores['entities'][key]:.4f}"))
+        rows += _confidence(scores["entities"]["confidence"])
     for head, values in scores["heads"].items():
         if values and values["exclusive"]:
             rows.append((f"{head}, accuracy", f"{values['accuracy']:.4f}"))
         if values and values["macro"]:
             rows.append((f"{head}, macro F1", f"{values['macro']['f1']:.4f}"))
+    for name, values in scores["scores"].items():
+        if values:
+            rows.append((f"{name}, mean absolute error", f"{values['mae']:.4f}"))
     speed = scores["speed"]["characters_per_second"]
     return [*rows, ("prediction, characters/s", f"{speed:.0f}")]
+
+
+def _confidence(values: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    if not values or not values["n"]:
+        return []
+    error = f"entities, ECE of confidence ({values['bins']} bins, n = {values['n']})"
+    area = values["auc"]
+    return [
+        (error, f"{values['ece']:.4f}"),
+        ("entities, AUC of confidence", "n/a" if area is None else f"{area:.4f}"),
+    ]
 
 
 def print_summary(

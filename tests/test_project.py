@@ -15,7 +15,10 @@ from weasel.schemas import ProjectConfigSchema, validate
 from weasel.util import load_project_config
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("encoder", "convert", "check", "train", "evaluate", "package", "verify", "clean")
+COMMANDS = (
+    *("encoder", "convert", "check", "train", "calibrate", "evaluate", "package", "verify"),
+    "clean",
+)
 PROJECT: dict[str, Any] = srsly.read_yaml(ROOT / "project.yml")
 START, END = (
     f"<!-- WEASEL: AUTO-GENERATED DOCS {edge} (do not remove) -->" for edge in ("START", "END")

@@ -11,12 +11,19 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SCORES: dict[str, Any] = {
-    "entities": {"precision": 0.5, "recall": 0.25, "f1": 1 / 3, "support": 4},
+    "entities": {
+        "precision": 0.5,
+        "recall": 0.25,
+        "f1": 1 / 3,
+        "support": 4,
+        "confidence": {"ece": 0.0321, "bins": 10, "auc": 0.8765, "n": 2},
+    },
     "heads": {
         "topic": {"exclusive": True, "accuracy": 0.9, "macro": {"f1": 0.8}},
         "sentiment": {"exclusive": True, "accuracy": 0.7, "macro": {"f1": 0.6}},
         "other": None,
     },
+    "scores": {"满意度": {"mae": 0.4567}, "旧": None},
     "speed": {"characters_per_second": 1234.5},
     "counts": {"documents": 240},
     "run": {
@@ -40,7 +47,18 @@ def test_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     variables = {"name": "mine", "lang": "zh", "version": "2.0"}
     script("summary")["print_summary"](tmp_path, variables, {"train": 60.4, "verify": 2})
     output = capsys.readouterr().out
-    for text in ("0.3333", "0.9000", "0.6000", "1234", "train", "60", "62"):
+    for text in (
+        "0.3333",
+        "0.0321",
+        "10 bins, n = 2",
+        "0.8765",
+        "0.9000",
+        "0.6000",
+        "0.4567",
+        "1234",
+    ):
+        assert text in output
+    for text in ("train", "60", "62"):
         assert text in output
     assert output.endswith("Wheel (3 MB): packages/zh_mine-2.0-py3-none-any.whl\n")
 

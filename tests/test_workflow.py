@@ -14,9 +14,11 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +27,7 @@ from .test_readme import blocks
 ROOT = Path(__file__).parent.parent
 WHEEL = "packages/zh_smartcity-0.1.0-py3-none-any.whl"
 VARS = ["--vars.encoder", "tiny", "--vars.config", "tiny"]
-STEPS = ["encoder", "convert", "check", "train", "evaluate", "package", "verify"]
+STEPS = ["encoder", "convert", "check", "train", "calibrate", "evaluate", "package", "verify"]
 COPIED = ("project.yml", "constraints.txt", "LICENSE", "THIRD_PARTY_NOTICES.md", "pyproject.toml")
 LINES = {"train": 150, "dev": 20, "test": 20}
 
@@ -168,6 +170,23 @@ def test_ends_with_scores_times_and_the_wheel(project: Project, printed: str) ->
     assert scores["counts"]["documents"] == LINES["test"]
     assert set(scores["heads"]) == {"topic", "sentiment"}
     assert (project.folder / "metrics/smartcity/verify.json").is_file()
+
+
+@pytest.mark.slow
+def test_the_wheel_is_calibrated_and_the_trained_pipeline_is_not(
+    project: Project, printed: str
+) -> None:
+    def meta(folder: str) -> dict[str, Any]:
+        return json.loads((project.folder / folder / "meta.json").read_text("utf8"))
+
+    fitted = json.loads((project.folder / "metrics/smartcity/calibration.json").read_text("utf8"))
+    assert set(fitted) == {"xinzhi_ner", "xinzhi_cats"}
+    assert "calibration" not in meta("training/smartcity/model-best")
+    calibration = meta("training/smartcity/model-calibrated")["calibration"]
+    assert calibration["xinzhi_cats"]["topic"] == fitted["xinzhi_cats"]["topic"]["fitted"]
+    with zipfile.ZipFile(project.folder / WHEEL) as wheel:
+        name = next(n for n in wheel.namelist() if n.endswith("0.1.0/meta.json"))
+        assert json.loads(wheel.read(name))["calibration"] == calibration
 
 
 def test_the_guard_against_connections_works(project: Project, tmp_path: Path) -> None:

@@ -24,12 +24,12 @@ from xinzhi.cli import app
 from xinzhi.components.cats_scorer import head_rows
 from xinzhi.errors import XinzhiError
 from xinzhi.evaluation.calibration import (
-    Options,
     calibrate,
     calibrate_pipeline,
     reset,
     reset_pipeline,
 )
+from xinzhi.evaluation.calibration_options import METHODS, Options
 from xinzhi.evaluation.confidence import (
     confidence_scores,
     entity_confidence,
@@ -157,7 +157,7 @@ def test_spans_are_judged_against_what_is_annotated():
 # Pipelines
 
 
-@pytest.mark.parametrize("method", ["platt", "temperature"])
+@pytest.mark.parametrize("method", METHODS)
 def test_calibration_helps_on_new_data(pipeline, method):
     test = list(noisy_examples(pipeline, 300, seed=2))
 
@@ -280,6 +280,19 @@ def test_nothing_to_calibrate():
     nlp = blank("en", ("sentencizer", {}))
     with pytest.raises(XinzhiError, match="no component that can be calibrated"):
         calibrate(nlp, [])
+
+
+def test_nothing_to_calibrate_is_copied_on_to_another_folder(tmp_path):
+    """A workflow goes on with it; in place, it is an error (above)."""
+    nlp = blank("zh", ("sentencizer", {}))
+    nlp.to_disk(tmp_path / "model")
+    dev = write(noisy_examples(nlp, 4, seed=1), tmp_path / "dev.spacy")
+    arguments = ["calibrate", str(tmp_path / "model"), str(dev), "-o", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert "No component can be calibrated" in done.output
+    assert spacy.load(tmp_path / "out").pipe_names == ["sentencizer"]
+    assert "calibration" not in spacy.load(tmp_path / "out").meta
 
 
 @pytest.mark.parametrize("bad", [{"method": "magic"}, {"reject": 1.0}, {"reject": -0.1}])

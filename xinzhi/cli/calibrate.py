@@ -21,8 +21,8 @@ def calibrate_cli(
         Path | None, typer.Option("--output", "-o", help="Where to write; in place if not given")
     ] = None,
     method: Annotated[
-        str, typer.Option(help="For entities: platt (slope and offset) or temperature")
-    ] = "platt",
+        str, typer.Option(help="For entities: temperature, platt (slope and offset), or both")
+    ] = "both",
     thresholds: Annotated[
         bool, typer.Option("--thresholds", help="Also choose a threshold per label")
     ] = False,
@@ -34,7 +34,8 @@ def calibrate_cli(
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU number, -1: CPU")] = -1,
 ) -> None:
     """Make confidences match how often the pipeline is right on dev data."""
-    from ..evaluation.calibration import Options, calibrate_pipeline, reset_pipeline
+    from ..evaluation.calibration import calibrate_pipeline, reset_pipeline
+    from ..evaluation.calibration_options import Options
     from ..files import write_json
 
     if reset:
@@ -45,8 +46,10 @@ def calibrate_cli(
         raise XinzhiError(
             "No dev data is given.", "Run: xinzhi calibrate PIPELINE DEV (or --reset)"
         )
-    options = Options(method=method, thresholds=thresholds, reject=reject)  # type: ignore[arg-type]
+    options = Options(method=method, thresholds=thresholds, reject=reject)
     result = calibrate_pipeline(pipeline, dev, output=output, options=options, gpu_id=gpu_id)
+    if not result:
+        typer.echo("No component can be calibrated (spaCy's own have no confidence): copied.")
     for name, entry in result.items():
         _print_component(name, entry)
     if report is not None:
