@@ -38,7 +38,11 @@ def train_cli(
 
     start = time.perf_counter()
     overrides = read_overrides(ctx.args)
-    options: dict[str, Any] = {"resume": resume, "deterministic": deterministic, "ignore_lint": ignore_lint}
+    options: dict[str, Any] = {
+        "resume": resume,
+        "deterministic": deterministic,
+        "ignore_lint": ignore_lint,
+    }
     if repeats > 1:
         summary = train_repeats(config, output, repeats, gpu_id, overrides, **options)
         for line in describe_spread(summary["scores"]):

@@ -8,6 +8,7 @@ as the plain folder that `spacy.load` reads.
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -98,6 +99,9 @@ class MLflowLog(Log):
             self.best = Path(info["output_path"]).with_name("model-best")
 
     def finish(self) -> None:
+        if sys.exc_info()[0] is not None:  # called on the way out of a training that has failed
+            self.client.set_terminated(self.run_id, status="FAILED")
+            return
         if self.log_pipeline and self.best and self.best.is_dir():
             self.client.log_artifacts(self.run_id, str(self.best), "pipeline")
             if self.register_as:
