@@ -210,7 +210,7 @@ def test_spacy_v2_json() -> None:
     assert words(one) == [("Oct. 19", "DATE"), ("Chicago", "GPE")]
     assert [one.text[a:b] for a, b in one.unknown] == ["in"]
     assert one.cats == {"cats": {"news": 1.0}, "tone": {"calm": 0.25}}
-    assert (two.text, two.spans) == ("青禾 真好", None)
+    assert (two.text, two.spans) == ("青禾 \n真好", None)
 
 
 def test_tables() -> None:

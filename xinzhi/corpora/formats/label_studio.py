@@ -77,8 +77,9 @@ class LabelStudioFormat:
         """An array of tasks, and the labeling configuration beside it."""
         with open_new(path) as file:
             separator = "[\n"
-            for record in records:
-                file.write(separator + json.dumps(_written(record), ensure_ascii=False))
+            for number, record in enumerate(records, start=1):
+                task = json.dumps(_written(record, number), ensure_ascii=False)
+                file.write(separator + task)
                 separator = ",\n"
             file.write("\n]\n" if separator == ",\n" else "[]\n")
         with open_new(path.with_suffix(".xml")) as file:
@@ -210,15 +211,16 @@ def _annotator(annotation: dict[str, Any]) -> str | None:
     return None if who is None else str(who)
 
 
-def _written(record: Record) -> dict[str, Any]:
+def _written(record: Record, number: int) -> dict[str, Any]:
     mark = {"id": record.id, "spans": record.spans is not None, "heads": list(record.cats)}
-    task: dict[str, Any] = {"data": {"text": record.text, MARK: mark}, "meta": record.meta}
+    data = {"text": record.text, MARK: mark}
+    task: dict[str, Any] = {"id": number, "data": data, "meta": record.meta}
     if record.model:
         confidence = record.confidence.values()
         prediction = {"model_version": record.model, "result": _results(record)}
         task["predictions"] = [prediction | ({"score": min(confidence)} if confidence else {})]
     elif record.tasks:
-        task["annotations"] = [{"result": _results(record)}]
+        task["annotations"] = [{"id": number, "result": _results(record)}]
     else:
         task["annotations"] = []
     return task

@@ -14,8 +14,10 @@ from typing import Any
 from ..record import Problem, Record
 from ._base import ReadOptions, Sample, WriteOptions
 from ._fields import (
+    MARK,
     get_head,
     get_id,
+    get_mapping,
     get_span,
     get_text,
     is_number,
@@ -85,15 +87,16 @@ def _read(
     heads, scores = named_values(fields, options)
     annotator = fields.get("annotator")
     named = {name, *options.heads, *options.scores}
+    mark = get_mapping(data, MARK)
     record = Record(
-        id=get_id(fields, line),
+        id=mark.get("id", get_id(fields, line)),
         text=get_text(fields, name),
         source=path,
         line=line,
         spans=[] if has_spans else None,
         cats=heads,
         scores=scores,
-        meta={key: value for key, value in data.items() if key not in named},
+        meta={key: value for key, value in data.items() if key not in {*named, MARK}},
         annotator=None if annotator is None else str(annotator),
     )
     for key in names[first:last]:

@@ -87,7 +87,7 @@ def _offsets(words: list[str], text: str) -> list[tuple[int, int]]:
     offsets = []
     position = 0
     for word in words:
-        while position < len(text) and text[position].isspace():
+        while text[position : position + 1].isspace() and not text.startswith(word, position):
             position += 1
         here = [
             form for form in (word, TREEBANK.get(word, word)) if text.startswith(form, position)
