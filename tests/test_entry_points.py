@@ -107,6 +107,11 @@ def check_scorer(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
     assert scores
 
 
+def check_tokenizer(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
+    make = spacy.registry.tokenizers.get(point.name)
+    assert make()(spacy.blank("zh"))("一网 通办").text == "一网 通办"
+
+
 def check_reader(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
     nlp = spacy.blank("zh")
     DocBin(docs=[nlp("一网通办")]).to_disk(folder / "a.spacy")
@@ -165,6 +170,7 @@ CHECKS = {
     "spacy_factories": check_factory,
     "spacy_scorers": check_scorer,
     "spacy_readers": check_reader,
+    "spacy_tokenizers": check_tokenizer,
     "spacy_loggers": check_logger,
     "spacy_batchers": check_batcher,
     "xinzhi_encoder_sources": check_encoder_source,

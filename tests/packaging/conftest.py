@@ -42,6 +42,9 @@ encoder = null
 lang = "zh"
 pipeline = ["transformer", "ner", "textcat_multilabel"]
 
+[nlp.tokenizer]
+@tokenizers = "xinzhi.CharTokenizer.v1"
+
 [components]
 
 [components.transformer]
