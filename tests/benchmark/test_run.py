@@ -36,26 +36,22 @@ def texts_file(folder: Path) -> Path:
 
 @pytest.mark.slow
 def test_everything(
-    paths: Paths, ours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    paths: Paths, ours: Path, stock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (("LENGTHS", (20, 40)), ("PARTS", (1,)), ("ROUNDS", 1)):
         monkeypatch.setattr(scaling, name, value)
-    (tmp_path / "training").mkdir()
-    mine = replace(paths, stock=tmp_path / "training" / "best", hf=tmp_path / "hf")
     settings = Settings(
-        paths=mine,
+        paths=replace(paths, hf=tmp_path / "hf"),
         documents={"短": (texts_file(tmp_path),)},
         rounds=1,
         train_documents=6,
         latency_documents=2,
-        build_stock=True,
         profile=True,
         scaling=True,
         stream=(10,),
     )
     results = benchmark(settings)
     check_results(results)
-    assert results["settings"]["paths"]["stock"].endswith("training/untrained")
     files = write_results(results, tmp_path / "结果")
     assert [file.name for file in files] == ["benchmark.json", "benchmark.md", "benchmark.svg"]
     assert json.loads(files[0].read_text(encoding="utf8")) == json.loads(json.dumps(results))

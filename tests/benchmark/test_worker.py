@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from xinzhi.benchmark import tasks
-from xinzhi.benchmark.session import nothing
 from xinzhi.benchmark.worker import THREAD_VARIABLES, Worker, thread_limit
 from xinzhi.errors import XinzhiError
 
@@ -62,9 +61,6 @@ def test_an_object_that_cannot_be_made() -> None:
     with pytest.raises(XinzhiError, match="There is no 模型") as error:
         Worker("x", 1, fail_to_make)
     assert error.value.next_step == "Make one."
-    worker = Worker("x", 1, nothing)
-    assert worker.run(tasks.used_threads) == 1
-    worker.close()
 
 
 def test_thread_limit_puts_everything_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import XinzhiError
-from ..files import write_json
+from ..files import write_json, write_text
 from .plot import plot
 from .report import to_markdown
 
@@ -24,7 +24,7 @@ def write_results(results: dict[str, Any], folder: Path) -> list[Path]:
     """
     files = [folder / f"{NAME}.json", folder / f"{NAME}.md"]
     write_json(files[0], results)
-    _write_text(files[1], to_markdown(results))
+    write_text(files[1], to_markdown(results))
     if has_plots():
         files.append(folder / f"{NAME}.svg")
         plot(results, files[-1])
@@ -47,9 +47,3 @@ def check_writable(folder: Path) -> None:
         raise XinzhiError(
             f"Cannot write to {folder}: {err.strerror}.", "Name another folder with --output."
         ) from err
-
-
-def _write_text(path: Path, text: str) -> None:
-    work = path.with_name(f".{path.name}.tmp")
-    work.write_text(text, encoding="utf8")
-    work.replace(path)

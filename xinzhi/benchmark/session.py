@@ -79,7 +79,3 @@ def load_contender(name: str, paths: Paths) -> Predictor:
 def train_contender(name: str, paths: Paths, documents: int) -> Trainer:
     """RETURNS (Trainer): A contender ready to train."""
     return CONTENDERS[name].train(paths, documents)
-
-
-def nothing() -> None:
-    """For a process that holds no contender."""

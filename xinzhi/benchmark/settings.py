@@ -62,7 +62,7 @@ class Settings:
     only: tuple[str, ...] = MEASURES
     rounds: int = 5
     threads: int = 1
-    train_documents: int = 128
+    train_documents: int = 96
     latency_documents: int = 20
     cold_documents: int = 128
     fit_hf: int = 0

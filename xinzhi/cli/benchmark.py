@@ -31,7 +31,7 @@ def benchmark_cli(
     corpus: Annotated[
         Path | None, typer.Option(help="Folder with train, dev and test.spacy")
     ] = None,
-    train_documents: Annotated[int, typer.Option(help="Documents per epoch, 0: all")] = 128,
+    train_documents: Annotated[int, typer.Option(help="Documents per epoch, 0: all")] = 96,
     build_stock: Annotated[
         bool, typer.Option("--build-stock", help="Stock pipeline missing: use random heads")
     ] = False,

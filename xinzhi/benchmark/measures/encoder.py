@@ -9,9 +9,9 @@ from typing import Any
 from .. import tasks
 from ..flops import forward_flops
 from ..ratios import summarise
-from ..session import Session, Workers, nothing
+from ..session import Session, Workers
 from ..turns import alternate
-from .predict import measure_peak
+from .limit import peak_turn
 from .profile import with_shares
 
 TEXTS, PIECES = 64, 64
@@ -41,14 +41,9 @@ def measure_encoder(session: Session, workers: Workers) -> dict[str, Any]:
         return min(workers[name].run(tasks.encode_seconds, texts[name]) for _ in range(REPEATS))
 
     shape = workers["ours"].run(tasks.encoder_shape)
-    with session.worker("limit", nothing) as limit:
-
-        def peak() -> dict[str, float]:
-            progress.step("multiplying matrices")
-            return limit.run(measure_peak, shape)
-
-        turns: dict[str, Any] = {name: partial(encode, name) for name in workers}
-        results = alternate(rounds, {**turns, "peak": peak})
+    turns: dict[str, Any] = {name: partial(encode, name) for name in workers}
+    turns["peak"] = peak_turn(session, workers, shape)
+    results = alternate(rounds, turns)
     peaks = results.pop("peak")
     return {
         "texts": TEXTS,

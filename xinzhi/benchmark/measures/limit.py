@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import median
 from typing import Any
 
 from ..flops import EncoderShape, PieceCount, forward_flops
+from ..gemm import peak_rates
 from ..ratios import summarise
+from ..session import Session, Workers
+
+PROCESS = "hf"  # the process that multiplies matrices; it sets nothing that could matter
+
+
+def peak_turn(
+    session: Session, workers: Workers, shape: EncoderShape
+) -> Callable[[], dict[str, float]]:
+    """RETURNS (Callable): A turn that measures the peak rate of every precision."""
+
+    def turn() -> dict[str, float]:
+        session.progress.step("multiplying matrices")
+        return workers[PROCESS].run(measure_peak, shape)
+
+    return turn
+
+
+def measure_peak(_: object, shape: EncoderShape) -> dict[str, float]:
+    """RETURNS (dict): Precision -> peak operations per second (to run in a worker)."""
+    return peak_rates(shape)
 
 
 def limits(

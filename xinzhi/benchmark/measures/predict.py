@@ -9,12 +9,11 @@ from typing import Any
 from .. import tasks
 from ..contenders import CONTENDERS
 from ..flops import EncoderShape, PieceCount
-from ..gemm import peak_rates
 from ..ratios import faster, leaner, percentile, summarise
-from ..session import Session, Workers, nothing
+from ..session import Session, Workers
 from ..turns import alternate
 from .choose import choose_batch_size
-from .limit import limits
+from .limit import limits, peak_turn
 
 PROBE = 64  # texts to choose a batch size with
 
@@ -76,23 +75,13 @@ def _take_turns(
         progress.step(f"predicting single documents of {documents}: {name}")
         return workers[name].run(tasks.single_seconds, sample)
 
-    with session.worker("limit", nothing) as limit:
-
-        def peak() -> dict[str, float]:
-            progress.step("multiplying matrices")
-            return limit.run(measure_peak, shape)
-
-        turns: dict[str, Any] = {f"many {n}": partial(many, n) for n in workers}
-        turns |= {f"one {n}": partial(one_by_one, n) for n in workers}
-        results = alternate(session.settings.rounds, {**turns, "peak": peak})
+    turns: dict[str, Any] = {f"many {n}": partial(many, n) for n in workers}
+    turns |= {f"one {n}": partial(one_by_one, n) for n in workers}
+    turns["peak"] = peak_turn(session, workers, shape)
+    results = alternate(session.settings.rounds, turns)
     throughput = {name: results[f"many {name}"] for name in workers}
     single = {name: results[f"one {name}"] for name in workers}
     return throughput, single, results["peak"]
-
-
-def measure_peak(_: object, shape: EncoderShape) -> dict[str, float]:
-    """RETURNS (dict): Precision -> peak operations per second (to run in a worker)."""
-    return peak_rates(shape)
 
 
 def prediction_row(

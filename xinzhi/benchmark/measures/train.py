@@ -8,11 +8,10 @@ from typing import Any
 from .. import tasks
 from ..flops import TRAINING_FACTOR, PieceCount
 from ..ratios import faster, summarise
-from ..session import Session, Workers, nothing
+from ..session import Session, Workers
 from ..turns import alternate
 from .choose import choose_batch_size
-from .limit import limits
-from .predict import measure_peak
+from .limit import limits, peak_turn
 
 
 def measure_training(session: Session, workers: Workers) -> dict[str, Any]:
@@ -30,14 +29,9 @@ def measure_training(session: Session, workers: Workers) -> dict[str, Any]:
         progress.step(f"training: {name}")
         return workers[name].run(tasks.epoch_seconds)
 
-    with session.worker("limit", nothing) as limit:
-
-        def peak() -> dict[str, float]:
-            progress.step("multiplying matrices")
-            return limit.run(measure_peak, shape)
-
-        turns: dict[str, Any] = {name: partial(epoch, name) for name in workers}
-        results = alternate(settings.rounds, {**turns, "peak": peak})
+    turns: dict[str, Any] = {name: partial(epoch, name) for name in workers}
+    turns["peak"] = peak_turn(session, workers, shape)
+    results = alternate(settings.rounds, turns)
     peaks = results.pop("peak")
     documents, characters = workers["ours"].run(tasks.get, "documents", "characters")
     rows = {
