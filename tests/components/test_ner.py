@@ -194,6 +194,46 @@ def test_threshold_leaves_out_what_is_below():
     assert all(value >= 0.9 for doc in docs for value in doc._.confidence)
 
 
+def test_what_the_threshold_drops_is_noted(trained):
+    text, gold = ENTITIES["zh"][0]
+    ner = trained.get_pipe("xinzhi_ner")
+    everything = trained(text)
+    assert everything._.abstained == {}
+    by_confidence = sorted(everything.ents, key=lambda ent: ent._.confidence)
+    ner.threshold = (by_confidence[0]._.confidence + by_confidence[1]._.confidence) / 2
+    try:
+        doc = trained(text)
+        ner.cfg["calibration"] = {"thresholds": dict.fromkeys(ner.labels, 1.0)}
+        nothing = trained(text)
+    finally:
+        ner.threshold, limit = 0.0, ner.threshold
+        ner.cfg["calibration"] = {}
+    lost, left = by_confidence
+    assert ents_of(doc) == [(left.start_char, left.end_char, left.label_)]
+    found = {
+        "start": lost.start_char,
+        "end": lost.end_char,
+        "label": lost.label_,
+        "confidence": pytest.approx(lost._.confidence),
+    }
+    assert doc._.abstained == {
+        "xinzhi_ner": {
+            "reason": "threshold",
+            "value": pytest.approx(lost._.confidence),
+            "limit": limit,
+            "entities": [found],
+        }
+    }
+    assert ents_of(nothing) == []
+    entries = nothing._.abstained["xinzhi_ner"]["entities"]
+    assert [(e["start"], e["end"], e["label"]) for e in entries] == gold
+    assert nothing._.abstained["xinzhi_ner"]["value"] == pytest.approx(left._.confidence)
+    stored = json.loads(json.dumps(doc.to_json(underscore=["abstained"])))
+    assert stored["_"]["abstained"]["xinzhi_ner"]["reason"] == "threshold"
+    assert Doc(trained.vocab).from_bytes(doc.to_bytes())._.abstained == doc._.abstained
+    assert ner(nothing)._.abstained == {}  # a second run, with the threshold at 0 again
+
+
 def test_label_can_be_added_to_a_trained_pipeline(trained):
     nlp = spacy.blank("zh")
     nlp.add_pipe("xinzhi_ner", config={"model": tagger()})

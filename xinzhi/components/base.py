@@ -12,7 +12,6 @@ from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
 from thinc.api import Optimizer, set_dropout_rate
 
-from ..errors import XinzhiError
 from ..layers.head import Gradients, Tensors, pass_no_gradient
 
 logger = logging.getLogger("spacy")
@@ -124,15 +123,20 @@ def record_of(doc: Doc) -> str:
     return f"the document that begins with {doc.text[:20]!r}"
 
 
+def note_abstention(doc: Doc, name: str, reason: dict[str, Any] | None) -> None:
+    """Say in `doc._.abstained` why a prediction should not be relied on.
+
+    doc (Doc): The document.
+    name (str): Name of the head, or of the component.
+    reason (dict): "reason", "value" and "limit" at least; None if all is well.
+    """
+    if reason is not None:
+        doc._.abstained[name] = reason
+    elif ("._.", "abstained", None, None) in doc.user_data:
+        doc._.abstained.pop(name, None)
+
+
 def ensure_extension(cls: type, name: str, **settings: Any) -> None:
     """Register a custom attribute unless there is one of this name."""
     if not cls.has_extension(name):  # type: ignore[attr-defined]
         cls.set_extension(name, **settings)  # type: ignore[attr-defined]
-
-
-def check_range(name: str, value: float, low: float, high: float) -> None:
-    """RAISES (XinzhiError): If a setting is outside its range."""
-    if not low <= value <= high:
-        raise XinzhiError(
-            f"{name} = {value} is out of range.", f"Use a value from {low} to {high}."
-        )

@@ -20,7 +20,8 @@ from ..layers.classifier import carry_over
 from ..layers.head import Tensors, initialize_head, n_out, predict_documents, shim_of
 from ..layers.losses import binary_loss, distribution_loss
 from ..layers.probability import sigmoid, softmax
-from .base import SAMPLE_SIZE, HeadPipe, check_range, ensure_extension, read_examples
+from ..ranges import check_range
+from .base import SAMPLE_SIZE, HeadPipe, ensure_extension, note_abstention, read_examples
 from .cats_scorer import cats_score
 from .heads import (
     GoldHead,
@@ -310,10 +311,7 @@ class HeadClassifier(HeadPipe):
             for doc, row in zip(docs, rows, strict=True):
                 doc.cats.update(zip(keys, row, strict=True))
                 doc._.decisions[head.name] = decide(head, row, thresholds)
-                reason = abstention(head, row, *limits)
-                doc._.abstained.pop(head.name, None)
-                if reason is not None:
-                    doc._.abstained[head.name] = reason
+                note_abstention(doc, head.name, abstention(head, row, *limits))
 
     def _thresholds(self, head: Head) -> list[float]:
         by_label = self.cfg["calibration"].get(head.name, {}).get("thresholds", {})

@@ -24,7 +24,8 @@ from ..layers.losses import token_loss
 from ..layers.packed import PackedBatch, pack
 from ..layers.probability import rescale
 from ..layers.tagger import TagScorer, carry_over, set_prior
-from .base import SAMPLE_SIZE, HeadPipe, check_range, ensure_extension, read_examples
+from ..ranges import check_range
+from .base import SAMPLE_SIZE, HeadPipe, ensure_extension, note_abstention, read_examples
 from .ner_gold import BEGIN_IOB, INSIDE_IOB, GoldEntities, count_tags, read_gold_entities
 from .weighting import ClassWeights, check_class_weights
 from .weighting import class_weights as weigh_classes
@@ -53,7 +54,7 @@ subword_features = true
 
 @Language.factory(
     "xinzhi_ner",
-    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "span._.confidence"],
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "span._.confidence", "doc._.abstained"],
     default_config={
         "model": Config().from_str(DEFAULT_CONFIG)["model"],
         "threshold": 0.0,
@@ -117,9 +118,10 @@ class EntityTagger(HeadPipe):
 
     Every predicted entity has `span._.confidence`: the probability under the model that exactly
     this span with this label is an entity (see `layers.crf.span_log_probs`), between 0 and 1.
-    Entities and blocked tokens that are set already when the component runs are kept, and not
-    overlapped. No entity begins or ends with white space. Sentence and window boundaries do not
-    matter: an entity may cross them.
+    Those below the threshold are left out and listed in `doc._.abstained` under the name of the
+    component. Entities and blocked tokens that are set already when the component runs are kept,
+    and not overlapped. No entity begins or ends with white space. Sentence and window boundaries
+    do not matter: an entity may cross them.
 
     vocab (Vocab): The shared vocabulary.
     model (Model): See `xinzhi.TokenTagger.v1`.
@@ -294,7 +296,8 @@ class EntityTagger(HeadPipe):
         """Find the entities of a batch, without changing the documents.
 
         docs (Iterable): The documents.
-        RETURNS (Entities): The entities at or above the threshold, with calibrated probabilities.
+        RETURNS (Entities): All entities, those below the threshold too, with calibrated
+            probabilities.
         """
         scores = self.predict_scores(list(docs))
         if scores is None:
@@ -302,9 +305,7 @@ class EntityTagger(HeadPipe):
         calibration = self.cfg["calibration"]
         entities = decode(scores, temperature=calibration.get("temperature", 1.0))
         probs = rescale(entities.probs, calibration.get("scale", 1.0), calibration.get("bias", 0.0))
-        entities = Entities(entities.doc, entities.spans, probs)
-        thresholds = self._thresholds()
-        return entities.keep(entities.confidence >= thresholds[entities.spans[:, 2]])
+        return Entities(entities.doc, entities.spans, probs)
 
     def predict_scores(self, docs: list[Doc]) -> TagScores | None:
         """RETURNS (TagScores): What the entities are decoded from; None without a token."""
@@ -319,26 +320,59 @@ class EntityTagger(HeadPipe):
         return np.array([by_label.get(label, self.threshold) for label in self.labels])
 
     def set_annotations(self, docs: Iterable[Doc], entities: Entities) -> None:
-        """Write `doc.ents`; entities and blocked tokens that were there before are kept.
+        """Write `doc.ents`; entities and blocked tokens that were there before are kept. What is
+        left out for its low confidence is listed in `doc._.abstained`.
 
         docs (Iterable): The documents.
         entities (Entities): What `predict` returned for them.
         """
         docs = list(docs)
         ends = np.searchsorted(entities.doc, np.arange(len(docs)), side="right").tolist()
-        confidence = entities.confidence.tolist()
+        limits = self._thresholds()[entities.spans[:, 2]]
+        enough = entities.confidence >= limits
         start = 0
         for doc, end in zip(docs, ends, strict=True):
-            kept = list(doc.ents)
-            forget_confidence(doc, kept)
-            rows = entities.spans[start:end].tolist()
-            found = [Span(doc, a, b, label=self.labels[label]) for a, b, label in rows]
-            doc.set_ents([*kept, *found], blocked=_blocked(doc))
-            for row, span in enumerate(found, start=start):
-                span._.confidence = confidence[row]
-                if self.alternatives:
-                    span._.alternatives = self._alternatives(entities, row)
+            rows = np.arange(start, end)
+            self._write(doc, entities, rows[enough[rows]])
+            dropped = self._dropped(doc, entities, rows[~enough[rows]], limits)
+            note_abstention(doc, self.name, dropped)
             start = end
+
+    def _write(self, doc: Doc, entities: Entities, rows: np.ndarray) -> None:
+        kept = list(doc.ents)
+        forget_confidence(doc, kept)
+        spans = entities.spans[rows].tolist()
+        found = [Span(doc, a, b, label=self.labels[label]) for a, b, label in spans]
+        doc.set_ents([*kept, *found], blocked=_blocked(doc))
+        confidence = entities.confidence[rows].tolist()
+        for row, span, value in zip(rows.tolist(), found, confidence, strict=True):
+            span._.confidence = value
+            if self.alternatives:
+                span._.alternatives = self._alternatives(entities, row)
+
+    def _dropped(
+        self, doc: Doc, entities: Entities, rows: np.ndarray, limits: np.ndarray
+    ) -> dict[str, Any] | None:
+        """What was left out of a document; "value" and "limit" are those of the most probable."""
+        if not len(rows):
+            return None
+        confidence = entities.confidence[rows].tolist()
+        listed = [
+            {
+                "start": doc[a].idx,
+                "end": doc[b - 1].idx + len(doc[b - 1]),
+                "label": self.labels[label],
+                "confidence": value,
+            }
+            for (a, b, label), value in zip(entities.spans[rows].tolist(), confidence, strict=True)
+        ]
+        best = int(np.argmax(confidence))
+        return {
+            "reason": "threshold",
+            "value": confidence[best],
+            "limit": float(limits[rows[best]]),
+            "entities": listed,
+        }
 
     def _alternatives(self, entities: Entities, row: int) -> list[list[Any]]:
         """The next-best labels for the boundaries of an entity as [label, probability] pairs."""
@@ -406,7 +440,7 @@ def _blocked(doc: Doc) -> list[Span]:
 
 
 def set_extensions() -> None:
-    """Register `span._.confidence` and `span._.alternatives`.
+    """Register `span._.confidence`, `span._.alternatives` and `doc._.abstained`.
 
     The values live where spaCy keeps custom attributes of spans (`doc.user_data`, by character
     offsets), so they survive `Doc.to_bytes`, a DocBin with user data, `n_process` and
@@ -415,6 +449,7 @@ def set_extensions() -> None:
     """
     ensure_extension(Span, "confidence", default=None)
     ensure_extension(Span, "alternatives", default=None)
+    ensure_extension(Doc, "abstained", default={})
     ensure_extension(Doc, "confidence", getter=entity_confidences)
     ensure_extension(Doc, "alternatives", getter=entity_alternatives)
 

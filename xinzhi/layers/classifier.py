@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
+from ..ranges import check_head_settings
 from .head import torch_head
 from .pooling import Pooling
 
@@ -30,7 +31,9 @@ def DocClassifier_v1(
     hidden_width (int): Width of a hidden layer that all heads share; 0 for none.
     dropout (float): Dropout before every layer in training.
     RETURNS (Model): Documents to one tensor of scores per head, shape (documents, labels).
+    RAISES (XinzhiError): If a setting is out of range.
     """
+    check_head_settings("xinzhi.DocClassifier.v1", hidden_width=hidden_width, dropout=dropout)
     build = partial(DocScorer, pooling=pooling, hidden_width=hidden_width, dropout=dropout)
     return torch_head("xinzhi_doc_classifier", tok2vec, build)
 

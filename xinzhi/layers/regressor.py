@@ -13,6 +13,7 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from ..errors import XinzhiError
+from ..ranges import MAX_DROPOUT, check_head_settings, check_range
 from .classifier import DocScorer
 from .head import torch_head
 from .pooling import document_index
@@ -34,7 +35,11 @@ def DocRegressor_v1(
     dropout (float): Dropout before every layer in training.
     l2 (float): Weight of an L2 penalty on the weights.
     RETURNS (Model): Documents to one tensor per value, shape (documents, 1).
+    RAISES (XinzhiError): If a setting is out of range.
     """
+    name = "xinzhi.DocRegressor.v1"
+    check_head_settings(name, hidden_width=hidden_width, dropout=dropout)
+    check_range(f"{name}: l2", l2, 0.0)
     build = partial(DocScorer, pooling=pooling, hidden_width=hidden_width, dropout=dropout)
     return torch_head("xinzhi_doc_regressor", tok2vec, build, l2=l2)
 
@@ -60,7 +65,10 @@ def InteractionRegressor_v1(
     l2 (float): Weight of an L2 penalty on w.
     RETURNS (Model): Documents to one tensor per value, shape (documents, 1). The entities are read
         from `doc.ents`, so an earlier component must set them.
+    RAISES (XinzhiError): If a setting is out of range, or a label set is empty.
     """
+    check_range("xinzhi.InteractionRegressor.v1: dropout", dropout, 0.0, MAX_DROPOUT)
+    check_range("xinzhi.InteractionRegressor.v1: l2", l2, 0.0)
     for name, labels in (("resources", resources), ("technologies", technologies)):
         if not labels:
             raise XinzhiError(

@@ -13,6 +13,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
+from ..ranges import check_head_settings
 from . import bioes
 from .crf import ILLEGAL
 from .head import torch_head
@@ -38,7 +39,12 @@ def TokenTagger_v1(
     dropout (float): Dropout before every layer in training.
     RETURNS (Model): Documents to tag scores in flat order (tokens, tags) and transition scores
         (tags + 1, tags + 1).
+    RAISES (XinzhiError): If a setting is out of range.
     """
+    name = "xinzhi.TokenTagger.v1"
+    check_head_settings(
+        name, hidden_width=hidden_width, least_width=1, depth=depth, dropout=dropout
+    )
     build = partial(
         TagScorer,
         hidden_width=hidden_width,
