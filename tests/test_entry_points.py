@@ -152,15 +152,23 @@ def check_encoder_source(point: EntryPoint, encoder: Encoder, folder: Path) -> N
 
 
 def check_format(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
-    from xinzhi.corpora.formats import AUTO, Sample
+    """It recognises and reads a file of its own: one it has written, or a sample in tests/data."""
+    from xinzhi.corpora.formats import AUTO, Sample, WritableFormat, WriteOptions
+    from xinzhi.corpora.record import Record
 
-    files = {"docbin": folder / "a.spacy", "jsonl": folder / "a.jsonl"}
-    DocBin(docs=[spacy.blank("zh")("一网通办")]).to_disk(files["docbin"])
-    files["jsonl"].write_text('{"id": 1, "text": "一网通办", "label": []}\n', encoding="utf8")
-    reader = point.load()
-    assert reader.name == point.name
-    assert [name for name, path in files.items() if reader.sniff(Sample.of(path))] == [point.name]
-    assert [record.text for record in reader.read(files[point.name], AUTO)] == ["一网通办"]
+    fmt = point.load()
+    assert fmt.name == point.name
+    path = folder / f"a{fmt.suffix}" if isinstance(fmt, WritableFormat) else None
+    if path is None:
+        samples = {"iob": "sentences.iob", "spacy-json": "spacy_v2.json"}
+        path = ROOT / "tests" / "data" / "formats" / samples[point.name]
+    else:
+        spans = [(0, 4, "服务")]
+        record = Record(1, "一网通办", folder, 1, spans=spans, cats={"t": ["a"]})
+        fmt.write([record], path, WriteOptions(heads={"t": ("a",)}), pytest.fail)
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    assert fmt.sniff(Sample.of(files[-1])) > 0.2
+    assert all(isinstance(item, Record) for item in fmt.read(files[-1], AUTO))
 
 
 CHECKS = {

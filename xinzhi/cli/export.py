@@ -18,6 +18,7 @@ from ._reading import (
 )
 
 SHOWN = 20
+INCOMPLETE = 3  # exit code: written, but some record could not be read or written
 
 
 @app.command("export")
@@ -46,7 +47,10 @@ def export_command(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
 ) -> None:
-    """Write INPUTS in the format of an annotation tool; list what that format cannot say."""
+    """Write INPUTS in the format of an annotation tool, and list what that format cannot say.
+
+    The exit code is 0 if every record was written, 3 if some was not, and 1 if nothing was written.
+    """
     from rich.console import Console
 
     from ..corpora.columns import check_scheme
@@ -76,4 +80,4 @@ def export_command(
         more = f"{len(found) - SHOWN} more and " if len(found) > SHOWN else ""
         console.print(f"  {more}all of it in {output}.report.json", markup=False)
     if not report.complete:
-        raise typer.Exit(1)
+        raise typer.Exit(INCOMPLETE)

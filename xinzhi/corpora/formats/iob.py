@@ -16,7 +16,7 @@ class IobFormat:
     """Reads `.iob` files. `IOB` is the registered instance."""
 
     name = "iob"
-    help = "spaCy's .iob: one sentence per line, word|tag or word|pos|tag"
+    help = "spaCy's .iob: one sentence per line, each token word|tag or word|pos|tag"
     holds = frozenset({"entities"})
 
     def sniff(self, sample: Sample) -> float:
