@@ -31,7 +31,7 @@ demo: setup
 	"$(BIN)/python" scripts/demo.py
 
 test: setup
-	"$(BIN)/python" -m pytest --slow --durations=10
+	"$(BIN)/python" -m pytest --slow --durations=10 -n 2 --dist loadfile
 
 lint: setup
 	"$(BIN)/python" -m ruff check .

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # read when torch is first imported
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from .util import make_tiny_encoder
 
