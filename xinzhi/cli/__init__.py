@@ -13,6 +13,7 @@ COMMANDS = [
     "export",
     "check",
     "train",
+    "search",
     "calibrate",
     "evaluate",
     "package",
