@@ -90,6 +90,8 @@ def publish(work: Path, output: Path) -> Path:
     """
     for name in PUBLISHED:
         target, old = output / name, work / f"old-{name}"
+        if not (work / name).exists():  # moved already, before a kill
+            continue
         if target.exists():
             target.rename(old)
         (work / name).rename(target)

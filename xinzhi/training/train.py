@@ -32,6 +32,10 @@ from .timing import describe_split, hint
 from .weights import weights_hash
 
 
+class NothingLearned(XinzhiError):
+    """Training broke before there was anything worth keeping."""
+
+
 def train(
     config_path: str | Path,
     output: str | Path,
@@ -167,10 +171,10 @@ def _start_run(work: Path, nlp: Language, gpu_id: int) -> Run:
 def _conclude(outcome: Outcome, work: Path, digest: str) -> None:
     """Say and record how the training ended.
 
-    RAISES (XinzhiError): It broke before anything was learned.
+    RAISES (NothingLearned): It broke before anything was learned.
     """
     if outcome.broken and not (outcome.best_step and (outcome.best_score or 0.0) > LOWEST_BEST):
-        raise XinzhiError(
+        raise NothingLearned(
             f"Training was stopped: {outcome.reason}. Until then nothing had been learned.",
             "Lower the learning rate (training.optimizer.learn_rate) or lengthen its warm-up, and "
             "look for odd values in the training data: xinzhi check",
