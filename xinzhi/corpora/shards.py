@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import srsly
 from spacy.strings import StringStore
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
+from srsly.msgpack import Packer
 
 from ..errors import XinzhiError
 from .alignment import Misaligned
@@ -53,6 +53,8 @@ class ShardWriter:
         self.shard_size = shard_size
         self.documents = 0
         self.shards = 0
+        # srsly.msgpack_dumps looks through all entry points at every call
+        self._packer = Packer(use_bin_type=True)
         self._start_shard()
 
     def _start_shard(self) -> None:
@@ -80,7 +82,7 @@ class ShardWriter:
         """
         self._make_room()
         kept, misaligned = aligned
-        data = srsly.msgpack_dumps(user_data(record, misaligned, normalised))
+        data = self._packer.pack(user_data(record, misaligned, normalised))
         hashes = self._hashes
         array = np.zeros((len(tokens), 3), dtype="uint64")
         array[:, 0] = [hashes[word] for word in tokens.words]
@@ -107,7 +109,7 @@ class ShardWriter:
         self._make_room()
         doc = make_doc(tokens, self._vocab)
         annotate(doc, record, heads, group=True, normalised=normalised)
-        data = srsly.msgpack_dumps(doc.user_data)
+        data = self._packer.pack(doc.user_data)
         for string in (*tokens.words, *(label for _, _, label in record.spans or ())):
             self._hashes[string]
         array = doc.to_array(list[int | str](self._bin.attrs))
