@@ -103,9 +103,11 @@ def export(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=_parent(output))))
         source: Source = partial(_read_all, inputs, options)
+        known: Sequence[str] = ()
         if pipeline is not None:
-            source = _predicted(source, pipeline, folder / "predictions")
-        settings = survey(source(), WriteOptions(lang=lang, scheme=scheme), heads)
+            source, known = _predicted(source, pipeline, folder / "predictions")
+        start = WriteOptions(lang=lang, scheme=scheme, entities=tuple(known))
+        settings = survey(source(), start, heads)
         work = folder / "output"
         work.mkdir()
         records = _fitting(source(), fmt, settings, report, strict)
@@ -137,12 +139,12 @@ def survey(
     """Collect the names that a corpus uses, which some formats declare at their beginning.
 
     items (Iterable): The records.
-    options (WriteOptions): Language and scheme.
+    options (WriteOptions): Language, scheme, and entity labels that are known already.
     heads (Sequence[str]): The only heads to write; empty: all.
     RETURNS (WriteOptions): With labels, heads, scores and metadata.
     RAISES (XinzhiError): If one of `heads` does not occur.
     """
-    entities: set[str] = set()
+    entities = set(options.entities)
     scores: dict[str, None] = {}
     metas: dict[str, None] = {}
     labels: dict[str, set[str]] = {}
@@ -155,6 +157,9 @@ def survey(
             metas.update(dict.fromkeys(item.meta))
             for head, value in item.cats.items():
                 labels.setdefault(head, set()).update(label for label, _ in head_values(value))
+            for key in item.confidence:
+                if len(key) == 2:
+                    labels.setdefault(key[0], set()).add(key[1])
     unknown = [head for head in heads if head not in labels]
     if unknown:
         raise XinzhiError(
@@ -220,11 +225,11 @@ def _read_all(inputs: Sequence[Path], options: ReadOptions) -> Iterator[Record |
         yield from read_records(path, options)
 
 
-def _predicted(source: Source, pipeline: Path | str, spool: Path) -> Source:
-    """The predictions, made once and kept in a file, as they are needed twice."""
+def _predicted(source: Source, pipeline: Path | str, spool: Path) -> tuple[Source, Sequence[str]]:
+    """The predictions, made once and kept in a file, as they are needed twice; and the labels."""
     import spacy
 
-    from .predicted import predict_records
+    from .predicted import entity_labels, predict_records
 
     try:
         nlp = spacy.load(pipeline)
@@ -245,7 +250,7 @@ def _predicted(source: Source, pipeline: Path | str, spool: Path) -> Source:
                 except EOFError:
                     return
 
-    return replay
+    return replay, entity_labels(nlp)
 
 
 def _fitting(

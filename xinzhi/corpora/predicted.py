@@ -33,7 +33,7 @@ def predict_records(
             else:
                 problems.append(item)
 
-    entities = any("doc.ents" in nlp.get_pipe_meta(pipe).assigns for pipe in nlp.pipe_names)
+    entities = bool(_finders(nlp))
     for doc, record in nlp.pipe(texts(), as_tuples=True, batch_size=batch_size):
         yield predicted_record(doc, record, name, entities)
     yield from problems
@@ -63,11 +63,26 @@ def predicted_record(doc: Doc, record: Record, model: str, entities: bool) -> Re
     for span, ent in zip(spans, doc.ents, strict=True):
         if Span.has_extension("confidence") and ent._.confidence is not None:
             result.confidence[span] = float(ent._.confidence)
-    for head, value in result.cats.items():
-        for label in [value] if isinstance(value, str) else value:
-            key = f"{head}/{label}"
-            result.confidence[head, label] = float(doc.cats.get(key, doc.cats.get(label, 0.0)))
+    for key, value in doc.cats.items():
+        result.confidence[split_cat(key)] = float(value)
     return result
+
+
+def entity_labels(nlp: Language) -> list[str]:
+    """RETURNS (list[str]): Every entity label that a pipeline can predict."""
+    labels = nlp.pipe_labels
+    return sorted({x for name in _finders(nlp) for x in labels.get(name, ())})
+
+
+def split_cat(key: str) -> tuple[str, str]:
+    """RETURNS (tuple): Head and label of a key of `doc.cats`; without "/", the head is "cats"."""
+    head, slash, label = key.partition("/")
+    return (head, label) if slash else ("cats", key)
+
+
+def _finders(nlp: Language) -> list[str]:
+    """The components of a pipeline that find entities."""
+    return [name for name in nlp.pipe_names if "doc.ents" in nlp.get_pipe_meta(name).assigns]
 
 
 def _decisions(doc: Doc) -> dict[str, HeadValue]:
@@ -76,9 +91,9 @@ def _decisions(doc: Doc) -> dict[str, HeadValue]:
         return {head: value for head, value in doc._.decisions.items() if value}
     heads: dict[str, HeadValue] = {}
     for key, value in doc.cats.items():
-        head, slash, label = key.partition("/")
-        labels = heads.setdefault(head if slash else "cats", [])
+        head, label = split_cat(key)
+        labels = heads.setdefault(head, [])
         if value >= 0.5:
             assert isinstance(labels, list)
-            labels.append(label if slash else key)
+            labels.append(label)
     return heads

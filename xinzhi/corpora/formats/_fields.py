@@ -210,13 +210,16 @@ def true_labels(record: Record) -> Iterator[tuple[str, str]]:
 
 
 def confidence_texts(record: Record) -> dict[str, float]:
-    """How sure a pipeline was, for a person to read.
+    """How sure a pipeline was of what it predicted, for a person to read.
 
     record (Record): A record with predictions.
     RETURNS (dict): "LABEL: words" or "HEAD/LABEL" to the probability, to three digits.
     """
     texts = {}
+    chosen = {*true_labels(record), *(record.spans or ())}
     for key, value in record.confidence.items():
+        if key not in chosen:
+            continue
         if len(key) == 3:
             start, end, label = key
             texts[f"{label}: {record.text[start:end]}"] = round(value, 3)

@@ -216,9 +216,10 @@ def _written(record: Record, number: int) -> dict[str, Any]:
     data = {"text": record.text, MARK: mark}
     task: dict[str, Any] = {"id": number, "data": data, "meta": record.meta}
     if record.model:
-        confidence = record.confidence.values()
-        prediction = {"model_version": record.model, "result": _results(record)}
-        task["predictions"] = [prediction | ({"score": min(confidence)} if confidence else {})]
+        results = _results(record)
+        prediction: dict[str, Any] = {"model_version": record.model, "result": results}
+        sure = [result["score"] for result in results if "score" in result]
+        task["predictions"] = [prediction | ({"score": min(sure)} if sure else {})]
     elif record.tasks:
         task["annotations"] = [{"id": number, "result": _results(record)}]
     else:
