@@ -14,7 +14,8 @@ import typer
 from spacy.tokens import Doc
 from spacy.training import Corpus
 
-from xinzhi.components.score import GOLD_KEY, measure
+from xinzhi.components.score_scorer import measure
+from xinzhi.components.score_values import GOLD_KEY
 
 
 def gold_values(docs: list[Doc], name: str) -> list[float]:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -328,31 +326,3 @@ def test_sourced_frozen_and_with_stock_textcat(trained, tmp_path):
 def test_confidence_of_an_unseen_process(trained):
     doc = Doc(trained.vocab).from_bytes(trained("医生很耐心。").to_bytes())
     assert doc._.decisions["topic"] == "医疗"
-
-
-SPAWN = """
-import json, multiprocessing, sys
-import spacy
-
-if __name__ == "__main__":
-    multiprocessing.set_start_method("spawn")
-    nlp = spacy.load(sys.argv[1])
-    docs = nlp.pipe(json.loads(sys.argv[2]), n_process=2, batch_size=2)
-    print(json.dumps([[doc._.heads, doc._.decisions] for doc in docs]))
-"""
-
-
-@pytest.mark.slow
-def test_two_spawned_processes(trained, tmp_path):
-    texts = [text for text, _ in CATEGORIES["zh"]] * 2
-    trained.to_disk(tmp_path / "model")
-    script = tmp_path / "spawn.py"
-    script.write_text(SPAWN, encoding="utf8")
-    command = [sys.executable, str(script), str(tmp_path / "model"), json.dumps(texts)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.strip().splitlines()[-1])
-    for (heads, decisions), doc in zip(found, trained.pipe(texts), strict=True):
-        assert decisions == doc._.decisions
-        for head, probs in heads.items():
-            assert probs == pytest.approx(doc._.heads[head], abs=1e-6)

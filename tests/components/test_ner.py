@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -385,32 +383,3 @@ def test_mixed_with_stock_components():
     train(nlp, examples, steps=10)
     doc = nlp(ENTITIES["en"][0][0])
     assert set(doc.cats) == {"A", "B"}
-
-
-SPAWN = """
-import json, multiprocessing, sys
-import spacy
-
-if __name__ == "__main__":
-    multiprocessing.set_start_method("spawn")
-    nlp = spacy.load(sys.argv[1])
-    docs = nlp.pipe(json.loads(sys.argv[2]), n_process=2, batch_size=2)
-    found = [[[e.text, e.label_, e._.confidence] for e in doc.ents] for doc in docs]
-    print(json.dumps(found))
-"""
-
-
-@pytest.mark.slow
-def test_two_spawned_processes(trained, tmp_path):
-    texts = [text for text, _ in ENTITIES["zh"]] * 2
-    want = [[[e.text, e.label_, e._.confidence] for e in doc.ents] for doc in trained.pipe(texts)]
-    trained.to_disk(tmp_path / "model")
-    script = tmp_path / "spawn.py"
-    script.write_text(SPAWN, encoding="utf8")
-    command = [sys.executable, str(script), str(tmp_path / "model"), json.dumps(texts)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.strip().splitlines()[-1])
-    assert [[e[:2] for e in doc] for doc in found] == [[e[:2] for e in doc] for doc in want]
-    for a, b in zip(found, want, strict=True):
-        assert [e[2] for e in a] == pytest.approx([e[2] for e in b], abs=1e-6)

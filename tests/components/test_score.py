@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 import spacy
-from spacy.tokens import DocBin
+from spacy.tokens import DocBin, Span
 
-from xinzhi.components.score import measure
+from xinzhi.components.score_scorer import measure
+from xinzhi.components.score_values import check_bounds
 from xinzhi.errors import XinzhiError
 
 from .helpers import (
@@ -187,10 +188,64 @@ def test_gold_out_of_bounds():
     "bounds", [{"low": 1.0}, {"low": 2.0, "high": 1.0}, {"low": 0.0, "high": float("1e999")}]
 )
 def test_bad_bounds(bounds):
-    from xinzhi.components.score import check_bounds
-
     with pytest.raises(XinzhiError, match="bounds"):
         check_bounds("x", bounds)
+
+
+@pytest.mark.parametrize("architecture", ["regressor", "interaction"])
+def test_a_score_can_be_added_to_a_trained_pipeline(architecture):
+    made = regressor(dropout=0.0) if architecture == "regressor" else interaction(dropout=0.0)
+    nlp = blank("zh", ("xinzhi_score", {"model": made}))
+    examples = score_examples(nlp)
+    for example in examples:
+        reference = example.reference
+        labels = ["资源", "技术"]
+        reference.ents = [Span(reference, i, i + 1, label=name) for i, name in enumerate(labels)]
+    train(nlp, examples)
+    pipe = nlp.get_pipe("xinzhi_score")
+
+    def predicted():
+        return {name: column.tolist() for name, column in pipe.predict(docs).items()}
+
+    docs = [eg.reference for eg in examples]
+    before = predicted()
+    assert pipe.add_label("新") == 1
+    assert pipe.add_label("新") == 0
+    pipe.add_score("速度", low=0.0, high=100.0)
+    assert pipe.labels == ("satisfaction", "twice", "新", "速度")
+    assert pipe.cfg["scores"]["速度"] == {"low": 0, "high": 100, "mean": 50, "deviation": 25}
+    after = predicted()
+    assert after["satisfaction"] == pytest.approx(before["satisfaction"])
+    assert after["twice"] == pytest.approx(before["twice"])
+    for value, example in enumerate(examples):
+        example.reference.user_data["scores"] |= {"新": float(value), "速度": 40.0 * value}
+    optimizer = nlp.resume_training()
+    optimizer.learn_rate = 0.01
+    for _ in range(60):
+        nlp.update(fresh(nlp, examples), sgd=optimizer)
+    assert predicted()["新"] == pytest.approx([0.0, 1.0, 2.0], abs=0.4)
+    assert predicted()["速度"] == pytest.approx([0.0, 40.0, 80.0], abs=10)
+    again = spacy.blank("zh")
+    again.add_pipe("xinzhi_score", config={"model": made})
+    again.from_bytes(nlp.to_bytes())
+    for name, column in again.get_pipe("xinzhi_score").predict(docs).items():
+        assert column == pytest.approx(predicted()[name], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "fact"),
+    [
+        ({"name": "satisfaction"}, "has a score 'satisfaction' already"),
+        ({"name": ""}, "no name of a score"),
+        ({"name": "x", "low": 1.0}, "has the bounds"),
+        ({"name": "x", "low": 2.0, "high": 1.0}, "has the bounds"),
+        ({"name": "x", "deviation": 0.0}, r"deviation = 0\.0"),
+    ],
+)
+def test_a_score_that_cannot_be_added(trained, settings, fact):
+    with pytest.raises(XinzhiError, match=fact):
+        trained.get_pipe("xinzhi_score").add_score(**settings)
+    assert trained.get_pipe("xinzhi_score").labels == ("satisfaction", "twice")
 
 
 def test_no_scores_in_the_training_data():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
@@ -16,12 +15,13 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
 from ..errors import XinzhiError
-from ..layers.head import Tensors, initialize_head, predict_documents
+from ..layers.classifier import carry_over
+from ..layers.head import Tensors, initialize_head, n_out, predict_documents, shim_of
 from ..layers.losses import regression_loss
-from .base import SAMPLE_SIZE, HeadPipe, ensure_extension, read_examples, record_of
-from .metrics import mean_or_none, spearman
+from .base import SAMPLE_SIZE, HeadPipe, ensure_extension, read_examples
+from .score_scorer import values_score
+from .score_values import check_bounds, describe, gold_scores, new_scale, standardised
 
-GOLD_KEY = "scores"
 LOSSES = ("mse", "huber", "ranking")
 
 DEFAULT_CONFIG = """
@@ -65,60 +65,6 @@ def make_score(
 ) -> ScorePredictor:
     """Make an `xinzhi_score` component; see `ScorePredictor` for the settings."""
     return ScorePredictor(nlp.vocab, model, name, scores=scores, loss=loss, scorer=scorer)
-
-
-def values_score(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
-    """Score all values that were predicted, each on the documents that are annotated with it.
-
-    RETURNS (dict): "score_values": name -> mae, rmse, spearman, r2, n; "score_NAME_mae" and so on
-        for each; "score_spearman" and "score_mae": means over the names. Values are None if there
-        is nothing to score, spearman and r2 also if all gold values are the same.
-    """
-    pairs = value_pairs(examples)
-    values = {name: measure(np.array(pairs[name]).reshape(-1, 2)) for name in sorted(pairs)}
-    scores: dict[str, Any] = {"score_values": values}
-    for name, measured in values.items():
-        scores.update({f"score_{name}_{key}": value for key, value in measured.items()})
-    for key in ("spearman", "mae"):
-        scores[f"score_{key}"] = mean_or_none([measured[key] for measured in values.values()])
-    return scores
-
-
-def value_pairs(examples: Iterable[Example]) -> dict[str, list[tuple[float, float]]]:
-    """Put gold and predicted values side by side.
-
-    RETURNS (dict): Every score that is predicted -> (gold, predicted) of each annotated document.
-    RAISES (XinzhiError): If a gold value is no finite number.
-    """
-    pairs: dict[str, list[tuple[float, float]]] = {}
-    known = Doc.has_extension("scores")
-    for example in examples:
-        gold = gold_scores(example.reference, {})
-        for name, value in (example.predicted._.scores if known else {}).items():
-            pairs.setdefault(name, [])
-            if name in gold:
-                pairs[name].append((gold[name], value))
-    return pairs
-
-
-def measure(pairs: np.ndarray) -> dict[str, Any]:
-    """Compare gold and predicted values.
-
-    pairs (ndarray): Rows of gold and predicted value, shape (documents, 2).
-    RETURNS (dict): mae, rmse, spearman, r2, n.
-    """
-    if not len(pairs):
-        return {"mae": None, "rmse": None, "spearman": None, "r2": None, "n": 0}
-    gold, predicted = pairs.T
-    error = predicted - gold
-    spread = ((gold - gold.mean()) ** 2).sum()
-    return {
-        "mae": float(np.abs(error).mean()),
-        "rmse": float(np.sqrt((error**2).mean())),
-        "spearman": spearman(gold, predicted),
-        "r2": float(1 - (error**2).sum() / spread) if spread else None,
-        "n": len(pairs),
-    }
 
 
 @registry.scorers("xinzhi.score_scorer.v1")
@@ -180,6 +126,44 @@ class ScorePredictor(HeadPipe):
     def label_data(self) -> dict[str, dict[str, float]]:
         """RETURNS (dict): The scores with bounds, mean and deviation, for `spacy init labels`."""
         return {name: dict(values) for name, values in self.cfg["scores"].items()}
+
+    def add_label(self, label: str) -> int:
+        """Add a score to the component, without bounds; see `add_score`.
+
+        label (str): Its name.
+        RETURNS (int): 1 if it is new, else 0.
+        """
+        if label in self.cfg["scores"]:
+            return 0
+        self.add_score(label)
+        return 1
+
+    def add_score(
+        self,
+        name: str,
+        *,
+        low: float | None = None,
+        high: float | None = None,
+        mean: float | None = None,
+        deviation: float | None = None,
+    ) -> None:
+        """Add a score; what a trained model knows about the others is kept.
+
+        name (str): Its name.
+        low, high (float): Its bounds: both or neither.
+        mean, deviation (float): About what its gold values are, so that training starts there and
+            the learning rate fits. Default: 0 and 1, or the middle and a quarter of the bounds.
+        RAISES (XinzhiError): If the score exists, or the numbers make no sense.
+        """
+        if not isinstance(name, str) or not name:
+            raise XinzhiError(f"{name!r} is no name of a score.", "Names are non-empty strings.")
+        if name in self.cfg["scores"]:
+            raise XinzhiError(
+                f"Component '{self.name}' has a score '{name}' already.", "Use another name."
+            )
+        self.cfg["scores"][name] = new_scale(name, low, high, mean, deviation)
+        if n_out(self.model) is not None:
+            shim_of(self.model).resize(carry_over, n_out=[1] * len(self.cfg["scores"]))
 
     def initialize(
         self,
@@ -268,66 +252,6 @@ class ScorePredictor(HeadPipe):
         """
         for row, doc in enumerate(docs):
             doc._.scores.update({name: float(column[row]) for name, column in values.items()})
-
-
-def check_bounds(name: str, bounds: dict[str, float]) -> None:
-    """RAISES (XinzhiError): If the bounds of a score are not a range."""
-    if not bounds:
-        return
-    low, high = bounds.get("low", math.nan), bounds.get("high", math.nan)
-    if not low < high or math.isinf(low) or math.isinf(high):
-        raise XinzhiError(
-            f"Score '{name}' has the bounds {bounds}.", "Give both low and high, low < high."
-        )
-
-
-def describe(bounds: dict[str, float], values: list[float]) -> dict[str, float]:
-    """RETURNS (dict): The bounds of a score, if any, and mean and deviation of its gold values."""
-    mean = float(np.mean(values)) if values else bounds.get("mean", 0.0)
-    deviation = float(np.std(values)) if values else bounds.get("deviation", 1.0)
-    return {**bounds, "mean": mean, "deviation": deviation or 1.0}
-
-
-def gold_scores(doc: Doc, scores: dict[str, dict[str, float]]) -> dict[str, float]:
-    """Read the gold values of a document.
-
-    scores (dict): Bounds by name, where there are any.
-    RETURNS (dict): name -> value.
-    RAISES (XinzhiError): If a value is not a finite number, or out of bounds.
-    """
-    gold = doc.user_data.get(GOLD_KEY, {})
-    for name, value in gold.items():
-        if not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise XinzhiError(
-                f"{record_of(doc)}: the score '{name}' is {value!r}.",
-                "Scores must be finite numbers; leave a score out if it is not annotated.",
-            )
-        bounds = scores.get(name, {})
-        if "low" in bounds and not bounds["low"] <= value <= bounds["high"]:
-            raise XinzhiError(
-                f"{record_of(doc)}: the score '{name}' is {value}, outside of "
-                f"{bounds['low']} to {bounds['high']}.",
-                "Correct the value, or the bounds in the config.",
-            )
-    return gold
-
-
-def standardised(output: torch.Tensor, scale: dict[str, float]) -> torch.Tensor:
-    """Turn the output of the model into a standardised value. With bounds, through a sigmoid that
-    stays between them and maps 0 to the mean.
-
-    output (Tensor): Shape (documents,).
-    scale (dict): mean, deviation, and perhaps low and high.
-    RETURNS (Tensor): Shape (documents,).
-    """
-    if "low" not in scale:
-        return output
-    width = (scale["high"] - scale["low"]) / scale["deviation"]
-    share = (scale["mean"] - scale["low"]) / (scale["high"] - scale["low"])
-    share = min(max(share, 0.01), 0.99)
-    low = (scale["low"] - scale["mean"]) / scale["deviation"]
-    offset = math.log(share / (1 - share))
-    return low + width * torch.sigmoid(4 * output / width + offset)
 
 
 def with_gold_entities(example: Example) -> Doc:

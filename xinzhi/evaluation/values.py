@@ -9,7 +9,8 @@ import numpy as np
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..components.score import GOLD_KEY, measure, value_pairs
+from ..components.score_scorer import measure, value_pairs
+from ..components.score_values import GOLD_KEY
 
 
 def has_values(doc: Doc) -> bool:
