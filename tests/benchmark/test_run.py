@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from xinzhi.benchmark import output
-from xinzhi.benchmark.measures import scaling
+from xinzhi.benchmark.measures import encoder, scaling
 from xinzhi.benchmark.output import check_writable, write_results
 from xinzhi.benchmark.phases import PHASES
 from xinzhi.benchmark.plot import plot
@@ -40,6 +40,8 @@ def test_everything(
 ) -> None:
     for name, value in (("LENGTHS", (20, 40)), ("PARTS", (1,)), ("ROUNDS", 1)):
         monkeypatch.setattr(scaling, name, value)
+    for name, number in (("TEXTS", 4), ("PIECES", 12)):
+        monkeypatch.setattr(encoder, name, number)
     settings = Settings(
         paths=replace(paths, hf=tmp_path / "hf"),
         documents={"短": (texts_file(tmp_path),)},
