@@ -12,6 +12,8 @@ COMMANDS = [
     "convert",
     "export",
     "check",
+    "split",
+    "clean",
     "train",
     "search",
     "calibrate",

@@ -63,6 +63,11 @@ def reading(
     return ReadOptions(fmt, encoding, text, _names(heads), _names(scores))
 
 
+def names(value: str | None) -> list[str]:
+    """RETURNS (list): The names of a comma-separated option."""
+    return [name.strip() for name in (value or "").split(",") if name.strip()]
+
+
 def _names(items: list[str] | None) -> dict[str, str]:
     """["label=topic", "urgency"] to {"label": "topic", "urgency": "urgency"}."""
     pairs = (item.partition("=") for item in items or ())

@@ -14,15 +14,11 @@ from ._reading import (
     HeadsOption,
     ScoresOption,
     TextOption,
+    names,
     reading,
 )
 
 INCOMPLETE = 3  # exit code: written, but something was left out that was not meant to be
-
-
-def names(value: str | None) -> list[str]:
-    """RETURNS (list): The names of a comma-separated option."""
-    return [name.strip() for name in (value or "").split(",") if name.strip()]
 
 
 @app.command("convert")

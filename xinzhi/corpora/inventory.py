@@ -65,7 +65,7 @@ class FileInventory:
             self.ignored.update(record.ignored)
         if record.id != record.line:
             self.ids.add((record.source, str(record.id)))
-        for head, label in _uses(record):
+        for head, label in label_uses(record):
             self.labels.setdefault(head, Counter())[label] += 1
             self.first.setdefault((head, label), record)
 
@@ -155,16 +155,12 @@ def unseen_labels(inventory: Inventory, train: str = "train") -> list[Problem]:
     ]
 
 
-def _uses(record: Record) -> Iterator[tuple[str, str]]:
-    """The (head, label) pairs that are true of a record."""
-    yield from _entity_uses(record.spans or ())
+def label_uses(record: Record) -> Iterator[tuple[str, str]]:
+    """YIELDS (tuple): Head (ENTITIES for entities) and label, for each use in a record."""
+    for _start, _end, label in record.spans or ():
+        yield ENTITIES, label
     for head, value in record.cats.items():
         yield from ((head, label) for label, gold in head_values(value) if gold > 0)
-
-
-def _entity_uses(spans: Iterable[tuple[int, int, str]]) -> Iterator[tuple[str, str]]:
-    for _start, _end, label in spans:
-        yield ENTITIES, label
 
 
 def _describe(head: str, label: str) -> str:
