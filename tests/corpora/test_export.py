@@ -87,6 +87,22 @@ def test_bad_inputs_are_listed_and_the_rest_is_written(corpus: Path, tmp_path: P
     assert not (tmp_path / "strict.jsonl").exists()
 
 
+@pytest.mark.parametrize("to", ["brat", "jsonl"])
+def test_records_of_two_files_with_the_same_id(to: str, corpus: Path, tmp_path: Path) -> None:
+    other = write(tmp_path / "other.jsonl", [{"id": "a", "text": "另一个", "label": []}])
+    report = export([corpus, other], tmp_path / "out", to)
+    assert (report.written, report.complete) == (3, True)
+    assert report.left_out["ids that were used before; a number was added (ID~2)"] == 1
+    records = [item for item in read_records(tmp_path / "out") if isinstance(item, Record)]
+    assert {record.id: record.text for record in records}["a~2"] == "另一个"
+
+
+def test_without_records_nothing_is_written(tmp_path: Path) -> None:
+    with pytest.raises(XinzhiError, match=r"nothing to export: .*none\.jsonl: no such file"):
+        export([tmp_path / "none.jsonl"], tmp_path / "out", "brat")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_overlaps_unknown_heads_and_existing_outputs(corpus: Path, tmp_path: Path) -> None:
     overlapping = {"text": "青禾市政府", "label": [[0, 3, "地点"], [0, 5, "组织"], [0, 5, "组织"]]}
     path = write(tmp_path / "two.jsonl", [overlapping])

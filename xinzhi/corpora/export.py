@@ -95,7 +95,8 @@ def export(
     strict (bool): Whether the first bad input or loss ends the export, with no output.
     force (bool): Whether to replace an existing output.
     RETURNS (ExportReport): What was written, and what was not.
-    RAISES (XinzhiError): If the format cannot be written, the output exists, or with `strict`.
+    RAISES (XinzhiError): If the format cannot be written, the output exists, no record can be read,
+        or with `strict`.
     """
     fmt = writable_format(to)
     _check_output(inputs, output, force)
@@ -112,6 +113,9 @@ def export(
         work.mkdir()
         records = _fitting(source(), fmt, settings, report, strict)
         fmt.write(records, work / output.name, settings, lambda item: _lose(item, report, strict))
+        if not report.records:
+            problem = next((str(item) for item in report.problems), f"{inputs[0]} has no records")
+            raise XinzhiError(f"There is nothing to export: {problem}", "Correct the input.")
         report.written = report.records - sum(item.kind == "error" for item in report.lost)
         _move(work, output)
     if report.left_out or report.lost or report.problems:
@@ -260,7 +264,8 @@ def _fitting(
     report: ExportReport,
     strict: bool,
 ) -> Iterator[Record]:
-    """The records that are written, as the format can say them."""
+    """The records that are written, as the format can say them, each with an id of its own."""
+    used: Counter[str] = Counter()
     for item in items:
         if isinstance(item, Problem):
             report.problems.append(item)
@@ -269,6 +274,11 @@ def _fitting(
             continue
         report.records += 1
         record, left_out = fit(item, fmt.holds, options)
+        name = str(record.id)
+        used[name] += 1
+        if used[name] > 1 and "id" in fmt.holds:
+            record.id = f"{name}~{used[name]}"
+            left_out.append("ids that were used before; a number was added (ID~2)")
         report.left_out.update(left_out)
         report.left_out.update(["relations"] if record.relations else [])
         report.lost += [record.problem(f"not read: {fact}", "note") for fact in record.lost]
