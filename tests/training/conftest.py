@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,18 +68,25 @@ def write_corpus(path: Path, count: int, *, first: int = 0) -> None:
     docs.to_disk(path)
 
 
-@pytest.fixture
-def project(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_encoder: Callable[..., Path]
+@pytest.fixture(scope="session")
+def made_project(
+    tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Callable[..., Path]
 ) -> Path:
-    """A folder with corpora and the configs stock.cfg (spaCy's components) and ours.cfg."""
-    monkeypatch.chdir(tmp_path)
-    write_corpus(tmp_path / "train.spacy", 40)
-    write_corpus(tmp_path / "dev.spacy", 12, first=100)
+    folder = tmp_path_factory.mktemp("training")
+    write_corpus(folder / "train.spacy", 40)
+    write_corpus(folder / "dev.spacy", 12, first=100)
     for name in ("stock", "ours"):
         short = Config().from_disk(DATA / f"{name}.cfg", interpolate=False)
         config = load_model_from_config(short, auto_fill=True).config
         config["paths"]["encoder"] = str(tiny_encoder())
         config["training"].update({"max_steps": 20, "eval_frequency": 5, "patience": 0})
-        config.to_disk(tmp_path / f"{name}.cfg", interpolate=False)
+        config.to_disk(folder / f"{name}.cfg", interpolate=False)
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made_project: Path) -> Path:
+    """A folder with corpora and the configs stock.cfg (spaCy's components) and ours.cfg."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(made_project, tmp_path, dirs_exist_ok=True)
     return tmp_path

@@ -136,6 +136,12 @@ def _run_workers(job: Job) -> None:
         process.start()
     for process in processes:
         process.join()
+    codes = [process.exitcode for process in processes if process.exitcode]
+    if codes:
+        raise XinzhiError(
+            f"{len(codes)} of {job.workers} workers ended early (exit code {codes[0]}).",
+            "The same command goes on with the search; use fewer --workers if memory ran out.",
+        )
 
 
 def _best_trial(result: dict[str, Any], output: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "study.db"
 NAME = "xinzhi"
-ATTEMPTS = 100  # to find values that have not been tried
+ATTEMPTS = 300  # to find values that have not been tried
 FOLDER, ERROR, SKIPPED = "folder", "error", "skipped"  # what a trial is annotated with
 
 
@@ -91,22 +91,18 @@ def next_trial(study: Study, space: list[Range], trials: int) -> Trial | None:
     trials (int): How many trials there shall be.
     RETURNS (Trial): The trial; None if there are enough, or nothing is left to try.
     """
-    from optuna.trial import TrialState
-
-    for _ in range(ATTEMPTS):
-        if count_trials(study) >= trials:
-            return None
+    while count_trials(study) < trials:
         trial = study.ask(distributions(space))
-        if count_trials(study, before=trial.number) >= trials:  # another worker was faster
-            _skip(study, trial)
-            return None
-        if not any(
-            other.params == trial.params and other.state != TrialState.WAITING
-            for other in counted(study)
-            if other.number < trial.number
-        ):
+        earlier = [other for other in counted(study) if other.number < trial.number]
+        tried = [other.params for other in earlier]
+        if len(earlier) < trials and trial.params not in tried:
             return trial
         _skip(study, trial)
+        if len(earlier) < trials:  # else another worker was faster
+            values = _untried(space, [*tried, trial.params])
+            if values is None:
+                return None
+            study.enqueue_trial(values)
     return None
 
 
@@ -118,9 +114,9 @@ def counted(study: Study) -> list[FrozenTrial]:
     return [t for t in begun if t.state != TrialState.FAIL or ERROR in t.user_attrs]
 
 
-def count_trials(study: Study, before: int | None = None) -> int:
-    """RETURNS (int): How many trials count, those of a lower number than `before`."""
-    return sum(before is None or trial.number < before for trial in counted(study))
+def count_trials(study: Study) -> int:
+    """RETURNS (int): How many trials count."""
+    return len(counted(study))
 
 
 def continue_interrupted(study: Study) -> list[str]:
@@ -139,6 +135,19 @@ def continue_interrupted(study: Study) -> list[str]:
         elif trial.params:
             study.enqueue_trial(trial.params)
     return folders
+
+
+def _untried(space: list[Range], tried: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """RETURNS (dict): Random values that have not been tried; None if none can be found."""
+    import optuna
+
+    sampler = optuna.samplers.RandomSampler(seed=len(tried))
+    study = optuna.create_study(sampler=sampler)  # in memory
+    for _ in range(ATTEMPTS):
+        values = study.ask(distributions(space)).params
+        if values not in tried:
+            return values
+    return None
 
 
 def _skip(study: Study, trial: Trial) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import XinzhiError
 from ..loop import Info
+from ..output_folder import taking_turns
 from ..run_record import FOLDER as RUN
 from ..run_record import read_record
 from ..train import NothingLearned, train
@@ -22,7 +23,7 @@ from .study import ERROR, FOLDER, next_trial, open_study
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
-TRIALS = "trials"
+TRIALS, LOCK = "trials", "asking.lock"
 PRUNED = "pruned"
 
 
@@ -56,6 +57,12 @@ class Job:
             max_steps=self.max_steps,
         )
 
+    def next_trial(self, study: Study) -> Trial | None:
+        """RETURNS (Trial): See `study.next_trial`; one worker at a time asks, as SQLite does not
+        keep two from taking the same."""
+        with taking_turns(self.output / LOCK):
+            return next_trial(study, self.settings.space, self.settings.trials)
+
 
 def work(job: Job, worker: int = 0) -> None:
     """Run trials until there are enough.
@@ -68,7 +75,7 @@ def work(job: Job, worker: int = 0) -> None:
 
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // job.workers))
     study = job.open_study(worker)
-    while trial := next_trial(study, job.settings.space, job.settings.trials):
+    while trial := job.next_trial(study):
         run_trial(job, study, trial)
 
 
