@@ -16,6 +16,7 @@ from .helpers import (
     entity_examples,
     ents_of,
     fresh,
+    model,
     same_weights,
     tagger,
     train,
@@ -29,16 +30,21 @@ LISTENER = {
 }
 
 
-@pytest.fixture(scope="module")
-def trained(tiny_encoder):
-    model = {"@architectures": "xinzhi.Encoder.v1", "name": str(tiny_encoder()), "han": "isolate"}
+@pytest.fixture(scope="module", params=["rank", "isolate"])
+def trained(request, tiny_encoder):
+    head = {"tok2vec": LISTENER, "pooling": "attention", "dropout": 0.0}
+    encoder = {"name": str(tiny_encoder()), "han": request.param}
     nlp = blank(
         "zh",
-        ("transformer", {"model": model}),
+        ("transformer", {"model": {"@architectures": "xinzhi.Encoder.v1", **encoder}}),
         ("xinzhi_ner", {"model": tagger(tok2vec=LISTENER)}),
-        ("xinzhi_cats", {"model": classifier(tok2vec=LISTENER)}),
+        ("xinzhi_cats", {"model": classifier(**head)}),
+        ("xinzhi_score", {"model": model("xinzhi.DocRegressor.v1", **head)}),
     )
-    optimizer = train(nlp, [*entity_examples(nlp), *cats_examples(nlp)], steps=150)
+    scored = cats_examples(nlp)
+    for number, example in enumerate(scored):
+        example.reference.user_data["scores"] = {"x": float(number)}
+    optimizer = train(nlp, [*entity_examples(nlp), *scored], steps=150)
     return nlp, optimizer
 
 
@@ -50,6 +56,8 @@ def test_learned_saved_and_loaded(trained, tmp_path):
             assert ents_of(pipeline(text)) == ents
         for text, values in CATEGORIES["zh"]:
             assert pipeline(text)._.decisions["topic"] == values["topic"]
+        for number, (text, _) in enumerate(CATEGORIES["zh"]):
+            assert pipeline(text)._.scores["x"] == pytest.approx(number, abs=0.5)
 
 
 @pytest.mark.parametrize("texts", [[""], ["", ""], ["", "杭", "\n\n"], ["杭州" * 3000, ""]])
@@ -62,7 +70,11 @@ def test_any_text(trained, texts):
 
 def test_a_task_without_annotation_in_the_batch(trained):
     nlp, optimizer = trained
-    batches = {"xinzhi_ner": cats_examples(nlp), "xinzhi_cats": entity_examples(nlp)}
+    batches = {
+        "xinzhi_ner": cats_examples(nlp),
+        "xinzhi_cats": entity_examples(nlp),
+        "xinzhi_score": entity_examples(nlp),
+    }
     for name, batch in batches.items():
         head, encoder = weights_of(nlp, name), weights_of(nlp, "transformer")
         nlp.update([*fresh(nlp, batch), annotated(nlp, "")], sgd=optimizer)
