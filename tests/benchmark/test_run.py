@@ -40,8 +40,8 @@ def test_everything(
 ) -> None:
     for name, value in (("LENGTHS", (20, 40)), ("PARTS", (1,)), ("ROUNDS", 1)):
         monkeypatch.setattr(scaling, name, value)
-    for name, number in (("TEXTS", 4), ("PIECES", 12)):
-        monkeypatch.setattr(encoder, name, number)
+    for name, size in (("TEXTS", 4), ("PIECES", 12)):
+        monkeypatch.setattr(encoder, name, size)
     settings = Settings(
         paths=replace(paths, hf=tmp_path / "hf"),
         documents={"短": (texts_file(tmp_path),)},
