@@ -36,8 +36,9 @@ def test_schema() -> None:
     assert PROJECT["vars"]["gpu_id"] == -1
 
 
-@pytest.mark.parametrize("command", commands(), ids=lambda command: command["name"])
-def test_command_is_complete(command: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", [command["name"] for command in PROJECT["commands"]])
+def test_command_is_complete(name: str) -> None:
+    command = next(command for command in commands() if command["name"] == name)
     assert command["help"]
     assert command["script"]
     assert command["deps"]
