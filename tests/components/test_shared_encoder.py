@@ -23,6 +23,7 @@ from .helpers import (
     weights_of,
 )
 
+HEAD = {"rank": {"pooling": "attention", "dropout": 0.0}, "isolate": {}}
 LISTENER = {
     "@architectures": "spacy-transformers.TransformerListener.v1",
     "grad_factor": 1.0,
@@ -32,7 +33,7 @@ LISTENER = {
 
 @pytest.fixture(scope="module", params=["rank", "isolate"])
 def trained(request, tiny_encoder):
-    head = {"tok2vec": LISTENER, "pooling": "attention", "dropout": 0.0}
+    head = {"tok2vec": LISTENER, **HEAD[request.param]}
     encoder = {"name": str(tiny_encoder()), "han": request.param}
     nlp = blank(
         "zh",
