@@ -48,6 +48,8 @@ def show_conversion(report: ConvertReport, output_dir: Path, console: Console) -
     show_list("Not converted", report.errors, console, ERRORS_STEP, style="red", count=errors)
     misaligned = sum(item.misaligned for item in report.files)
     show_misaligned(report.misaligned, console, misaligned)
+    if report.repeated:
+        console.print(f"Texts that occur more than once: {len(report.repeated):,}")
     conflicts = [item for item in report.repeated if item.conflicts]
     show_list("Texts annotated differently", conflicts, console, CONFLICTS_STEP)
     console.print(f"Report: {output_dir / REPORT}", markup=False, soft_wrap=True)
