@@ -1,8 +1,8 @@
 """`xinzhi.CharTokenizer.v1`: one token per character, in time proportional to the text.
 
 spaCy's own (`spacy.zh.ChineseTokenizer`, segmenter "char") copies the rest of the text for every
-token, so its time grows with the square of the text: on 160,000 characters it took nine times as long
-as this one (in turns, 2026-11-22, spaCy 3.8.18).
+token, so its time grows with the square of the text: on 160,000 characters it took nine times as
+long as this one (in turns, 2026-11-22, spaCy 3.8.18).
 """
 
 from __future__ import annotations
