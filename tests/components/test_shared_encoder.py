@@ -31,7 +31,7 @@ LISTENER = {
 }
 
 
-@pytest.fixture(scope="module", params=["rank", "isolate"])
+@pytest.fixture(scope="module", params=["rank", pytest.param("isolate", marks=pytest.mark.slow)])
 def trained(request, tiny_encoder):
     head = {"tok2vec": LISTENER, **HEAD[request.param]}
     encoder = {"name": str(tiny_encoder()), "han": request.param}
