@@ -38,3 +38,25 @@ def test_unknown_option(folder: Path) -> None:
     assert code == 1
     assert "--nope" in output
     assert "--training.max_steps 100" in output
+
+
+def test_options(folder: Path) -> None:
+    args = ["train.cfg", "-o", "out", "--repeats", "2", "--deterministic", "--run.patience", "1"]
+    code, output = run(*args)
+    assert code == 0
+    assert output.count("SHA-256: ") == 2
+    lines = output.strip().splitlines()
+    assert lines[-2].startswith("cats_score: 1.0000 ± 0.0000 (from 1.0000")
+    assert lines[-1].startswith(f"✔ {Path('out/model-best')}: score 1.0000")
+    code, output = run("train.cfg", "-o", "out/repeat-1", "--resume")
+    assert code == 1
+    assert output.startswith("✘ No unfinished training")
+
+
+def test_lint(folder: Path) -> None:
+    code, output = run("train.cfg", "-o", "out", "--training.eval_frequency", "50")
+    assert code == 1
+    assert "✘ training.eval_frequency = 50 is beyond training.max_steps = 12" in output
+    code, output = run("train.cfg", "-o", "out", "--training.eval_frequency", "50", "--ignore-lint")
+    assert code == 0
+    assert "⚠ training.eval_frequency" in output
