@@ -56,10 +56,11 @@ def detect_encoding(head: bytes) -> str:
 
 
 def decode_head(head: bytes) -> str:
-    """RETURNS (str): The beginning of a text file; undecodable bytes become U+FFFD. Empty if it has
-    zero bytes, as only binary files have."""
+    """RETURNS (str): The beginning of a text file; undecodable bytes become U+FFFD. Empty for a
+    binary file: it has zero bytes, and is not UTF-8 either."""
     encoding = detect_encoding(head)
-    if b"\0" in head and not encoding.startswith(("utf-16", "utf-32")):
+    wide = encoding.startswith(("utf-16", "utf-32"))
+    if b"\0" in head and not wide and not _begins_as_utf8(head):
         return ""
     return head.decode(encoding, errors="replace").removeprefix("\ufeff")
 
@@ -190,6 +191,14 @@ def _wide_lines(path: Path, encoding: str) -> Iterator[tuple[int, str] | Problem
 def _decodes(raw: bytes, encoding: str) -> bool:
     try:
         raw.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _begins_as_utf8(head: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         return False
     return True

@@ -64,10 +64,12 @@ class LabelStudioMinFormat:
         lose: Callable[[Problem], None],
     ) -> None:
         """An array of annotations."""
+        taken = {*options.heads, *options.scores, *options.metas}
+        entities = ENTITIES if ENTITIES not in taken else "entities"
         with open_new(path) as file:
             separator = "[\n"
             for number, record in enumerate(records, start=1):
-                fields = _written(record, number, lose)
+                fields = _written(record, number, entities, lose)
                 file.write(separator + json.dumps(fields, ensure_ascii=False))
                 separator = ",\n"
             file.write("\n]\n" if separator == ",\n" else "[]\n")
@@ -148,9 +150,11 @@ def _is_spans(value: Any) -> bool:
     )
 
 
-def _written(record: Record, number: int, lose: Callable[[Problem], None]) -> dict[str, Any]:
+def _written(
+    record: Record, number: int, entities: str, lose: Callable[[Problem], None]
+) -> dict[str, Any]:
     fields: dict[str, Any] = {"text": record.text}
-    own = {"id", *AFTER, *([ENTITIES] if record.spans is not None else [])}
+    own = {"id", *AFTER, *([entities] if record.spans is not None else [])}
 
     def add(name: str, value: Any) -> None:
         if name in fields or name in own:
@@ -162,7 +166,7 @@ def _written(record: Record, number: int, lose: Callable[[Problem], None]) -> di
         add(name, value)
     fields["id"] = record.id
     if record.spans is not None:
-        fields[ENTITIES] = [
+        fields[entities] = [
             {"start": start, "end": end, "text": record.text[start:end], "labels": [label]}
             for start, end, label in record.spans
         ]
