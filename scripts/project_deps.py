@@ -30,6 +30,7 @@ LOOKUPS = {
     "xinzhi/encoders/sources.py": ("xinzhi_encoder_sources",),
     "xinzhi/corpora/formats/__init__.py": ("xinzhi_formats",),
 }
+TRAINING_ONLY = ("spacy_loggers", "spacy_batchers", "spacy_readers")
 RUNS_PIPELINE = ("train", "calibrate", "evaluate", "package", "verify")
 
 
@@ -37,7 +38,8 @@ def library_files(command: str) -> list[str]:
     """RETURNS (List[str]): What `xinzhi COMMAND` runs on, as paths from the project's root."""
     todo = [f"xinzhi/cli/{command}.py"]
     if command in RUNS_PIPELINE:
-        todo += _plugins(lambda group: group.startswith("spacy_") and group != "spacy_cli")
+        left_out = {"spacy_cli"} if command == "train" else {"spacy_cli", *TRAINING_ONLY}
+        todo += _plugins(lambda group: group.startswith("spacy_") and group not in left_out)
     found: set[str] = set()
     while todo:
         path = todo.pop()

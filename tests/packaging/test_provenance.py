@@ -8,7 +8,7 @@ import pytest
 from xinzhi.encoders.sources import RECEIPT
 from xinzhi.errors import XinzhiError
 from xinzhi.packaging.encoder_licence import find_encoders, licence_notice
-from xinzhi.packaging.provenance import data_fingerprint, git_revision, training_versions
+from xinzhi.provenance import data_fingerprint, git_revision, training_versions
 
 
 def test_the_fingerprint_depends_on_names_and_contents_only(tmp_path: Path) -> None:

@@ -18,11 +18,15 @@ import spacy
 import srsly
 import torch
 from spacy.language import Language
+from spacy.training.initialize import init_nlp
+from spacy.util import load_config
 from thinc.api import get_current_ops
 
 from xinzhi.errors import XinzhiError
+from xinzhi.training.loop import Trainer
 from xinzhi.training.out_of_memory import is_out_of_memory
 from xinzhi.training.repeats import describe_spread, summarise, train_repeats
+from xinzhi.training.settings import RunSettings
 from xinzhi.training.train import best_score, train
 from xinzhi.training.weights import weights_hash
 
@@ -338,3 +342,16 @@ def test_kill_9_and_resume(project: Path) -> None:
     assert record("out")["weights_sha256"] == digest
     assert record("out")["best_score"] == record("whole")["best_score"]
     assert best_score(Path("out/model-best")) == best_score(Path("whole/model-best"))
+
+
+def test_one_score_collapses(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The others hold: a warning, once, and training goes on."""
+
+    cats = iter([0.8, 0.7, 0.1, 0.1, 0.1])
+    made = Trainer(init_nlp(load_config("stock.cfg")), Path("out"), RunSettings())
+    made.score = lambda: (0.5, {"ents_f": 0.5, "cats_score": next(cats)})
+    Path("out").mkdir()
+    assert not made.run().broken
+    text = capsys.readouterr().out
+    assert text.count("⚠ cats_score: the score fell from 0.8000 to 0.1000, 0.1000") == 1
+    assert "ents_f:" not in text

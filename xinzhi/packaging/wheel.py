@@ -19,12 +19,12 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 from spacy.cli.package import generate_readme
 
 from ..errors import XinzhiError
+from ..provenance import data_fingerprint, git_revision, training_versions
 from .encoder_licence import find_encoders, licence_notice
 from .library import LICENSE_FILES, Library, RegisteredName, installed_library
 from .metrics import flat_scores, read_metrics
 from .names import config_names, prefixed
 from .pipeline import Pipeline, check_works, copy_data, read_pipeline
-from .provenance import data_fingerprint, git_revision, training_versions
 from .requirements import find_requirements, spacy_range
 from .vendor import copy_modules, runtime_modules, vendored_names
 

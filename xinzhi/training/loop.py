@@ -74,6 +74,7 @@ class Progress:
     batch_size: int = 0
     losses: dict[str, float] = field(default_factory=dict)
     results: list[tuple[float, int]] = field(default_factory=list)
+    parts: dict[str, list[float]] = field(default_factory=dict)
     info: Info | None = None
 
     @property
@@ -230,6 +231,9 @@ class Trainer:
             score, scores = retry_with_less(attempt, self._evaluate_fewer)
         _check(None if isfinite(score) else f"the score is {score}")
         self.progress.results.append((score, self.progress.step))
+        for name, weight in self.training["score_weights"].items():
+            if weight:
+                self.progress.parts.setdefault(name, []).append(scores.get(name) or 0.0)
         return score, scores
 
     def _evaluate_fewer(self) -> None:
@@ -257,6 +261,10 @@ class Trainer:
         settings = self.settings
         ratio, evaluations = settings.collapse_ratio, settings.collapse_evaluations
         _check(collapsed(self.progress.scores, ratio, evaluations))
+        for name, scores in self.progress.parts.items():
+            fallen = collapsed(scores, ratio, evaluations)
+            if fallen and not collapsed(scores[:-1], ratio, evaluations):
+                print(f"⚠ {name}: {fallen}, while the others hold.", flush=True)
         return self.should_stop(info) or not_improving(self.progress.scores, settings.patience)
 
     def _reason_to_stop(self) -> str | None:

@@ -15,12 +15,13 @@ def random_state() -> dict[str, Any]:
 
     CuPy has no way to read its state: on a GPU, dropout of Thinc layers goes on from a fresh one.
     """
+    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     name, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
     return {
         "python": python_state(),
         "numpy": [name, np.asarray(keys).tolist(), position, has_gauss, gauss],
         "torch": torch.get_rng_state().tolist(),
-        "cuda": [state.tolist() for state in torch.cuda.get_rng_state_all()],
+        "cuda": [state.tolist() for state in gpus],
     }
 
 

@@ -16,7 +16,7 @@ from thinc.api import Config
 
 from ..errors import XinzhiError
 from ..files import sha256_of, write_json
-from ..packaging.provenance import git_revision, training_versions
+from ..provenance import git_revision, training_versions
 
 FOLDER = "run"
 CONFIG, RECORD = "config.cfg", "run.json"

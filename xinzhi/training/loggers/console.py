@@ -57,7 +57,7 @@ class ConsoleLog(Log):
         self.max_steps = nlp.config["training"]["max_steps"]
         self.bar = tqdm.tqdm(
             total=self.max_steps or None,
-            initial=(resumed_at() or -1) + 1,
+            initial=resumed_at() or 0,  # that step is logged once more
             disable=True if stderr is None else None,  # None: on a terminal only
             leave=False,
             file=stderr,

@@ -7,6 +7,7 @@ as the plain folder that `spacy.load` reads.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
@@ -79,6 +80,7 @@ class MLflowLog(Log):
         log_pipeline: bool,
         register_as: str | None,
     ) -> None:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         mlflow = require("mlflow", "'xinzhi[mlflow]'", "logging to MLflow")
         self.entities = mlflow.entities
         self.client = mlflow.MlflowClient(tracking_uri=store, registry_uri=store)

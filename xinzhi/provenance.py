@@ -1,4 +1,4 @@
-"""Where a wheel comes from: data fingerprint, git revision, versions."""
+"""Where a pipeline comes from: data fingerprint, git revision, versions."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..compat import installed_versions
-from ..errors import XinzhiError
-from ..files import sha256_of
+from .compat import installed_versions
+from .errors import XinzhiError
+from .files import sha256_of
 
 DISTRIBUTIONS = (
     "spacy",
