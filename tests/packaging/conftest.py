@@ -154,7 +154,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def save_encoder_pipeline(folder: Path) -> Path:
     """A pipeline on xinzhi.Encoder.v1 after a few steps: it predicts something."""
     from spacy.training import Example
+    from spacy.util import fix_random_seed
 
+    fix_random_seed(0)
     encoder = make_tiny_encoder(folder / "encoder")
     (encoder / "LICENSE").write_text("Tiny encoder licence", "utf8")
     config = Config().from_str(ENCODER_CONFIG, interpolate=False)
@@ -167,7 +169,7 @@ def save_encoder_pipeline(folder: Path) -> Path:
         cats = {"good": float("好" in text), "bad": float("好" not in text)}
         examples.append(Example.from_dict(doc, {"entities": ents, "cats": cats}))
     optimizer = nlp.initialize(lambda: examples)
-    for _ in range(10):
+    for _ in range(30):
         nlp.update(examples, sgd=optimizer)
     nlp.meta["name"] = "tiny"
     nlp.to_disk(folder / "model-best")
