@@ -27,7 +27,11 @@ from rich.console import Console
 from rich.table import Table
 from spacy.training import Corpus
 
-NAMES = {"地点": ["北京", "上海浦东", "成都"], "机构": ["市医院", "区政务中心"], "产品": ["一网通办"]}
+NAMES = {
+    "地点": ["北京", "上海浦东", "成都"],
+    "机构": ["市医院", "区政务中心"],
+    "产品": ["一网通办"],
+}
 FILLERS = "今天去了的人很多排队两个小时终于办好服务态度不错但是系统有点慢希望改进"
 ROUNDS = 3
 

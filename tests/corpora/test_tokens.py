@@ -12,7 +12,10 @@ from xinzhi.corpora.tokens import Tokens, character_tokens, make_doc, tokeniser
 
 ZH, EN = spacy.blank("zh"), spacy.blank("en")
 TEXTS = st.text(
-    st.one_of(st.sampled_from("  \n\t\u3000\xa0\x1c北京a1👨\u200d\u0301"), st.characters(exclude_categories=("Cs",))),
+    st.one_of(
+        st.sampled_from("  \n\t\u3000\xa0\x1c北京a1👨\u200d\u0301"),
+        st.characters(exclude_categories=("Cs",)),
+    ),
     max_size=30,
 )
 
