@@ -7,7 +7,7 @@ import math
 import pytest
 
 from xinzhi.errors import XinzhiError
-from xinzhi.training.guard import collapsed, not_finite, not_improving
+from xinzhi.training.guard import collapsed, jumped, not_finite, not_improving
 from xinzhi.training.settings import RunSettings, run_settings
 
 
@@ -53,6 +53,13 @@ def test_patience_counts_evaluations(
     scores: list[float], patience: int | None, stops: bool
 ) -> None:
     assert bool(not_improving(scores, patience)) is stops
+
+
+def test_jumps() -> None:
+    assert jumped(0.5, 4.9) is None
+    assert jumped(0.5, 0.1) is None
+    assert jumped(0.5, 5.1) == "the loss of a batch jumped from 0.5 to 5.1"
+    assert jumped(0.5, math.nan) == "the loss of a batch jumped from 0.5 to nan"
 
 
 def test_not_finite() -> None:

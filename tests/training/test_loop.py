@@ -17,7 +17,8 @@ from xinzhi.training.loop import CHECKPOINTS, Trainer
 from xinzhi.training.settings import RunSettings
 from xinzhi.training.weights import weights_hash
 
-CONFIGS = ["stock.cfg", "ours.cfg"]
+STOCK = pytest.param("stock.cfg", marks=pytest.mark.slow)
+CONFIGS = ["ours.cfg", STOCK]
 
 
 class Killed(BaseException):
@@ -51,16 +52,23 @@ def stop_at(made: Trainer, step: int) -> None:
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_the_same_weights_as_spacy(config: str, project: Path) -> None:
-    run(config, "ours")
-    spacy_train(config, "theirs")
+    run(config, "ours", training__eval_frequency=10)
+    spacy_train(config, "theirs", overrides={"training.eval_frequency": 10})
     for name in ("model-best", "model-last"):
         ours, theirs = (spacy.load(Path(folder) / name) for folder in ("ours", "theirs"))
         assert weights_hash(ours) == weights_hash(theirs)
         assert ours.meta["performance"] == theirs.meta["performance"]
 
 
-@pytest.mark.parametrize("config", CONFIGS)
-@pytest.mark.parametrize(("step", "every"), [(13, None), (13, 1), (6, 4)])
+@pytest.mark.parametrize(
+    ("config", "step", "every"),
+    [
+        ("ours.cfg", 13, None),
+        ("ours.cfg", 6, 4),
+        pytest.param("ours.cfg", 13, 1, marks=pytest.mark.slow),
+        pytest.param("stock.cfg", 13, None, marks=pytest.mark.slow),
+    ],
+)
 def test_resumed_as_if_never_stopped(
     config: str, step: int, every: int | None, project: Path
 ) -> None:
@@ -78,9 +86,9 @@ def test_resumed_as_if_never_stopped(
 
 
 def test_the_state_of_the_optimizer_is_restored(project: Path) -> None:
-    stop_at(trainer("ours.cfg", "parts"), 13)
+    stop_at(trainer("ours.cfg", "parts"), 8)
     stopped = trainer("ours.cfg", "again")
-    stop_at(stopped, 11)
+    stop_at(stopped, 6)
     resumed = trainer("ours.cfg", "parts")
     checkpoint = latest_checkpoint(Path("parts") / CHECKPOINTS)
     assert checkpoint is not None
@@ -95,6 +103,7 @@ def test_the_state_of_the_optimizer_is_restored(project: Path) -> None:
         assert all(value.any() for value in after.values())
 
 
+@pytest.mark.slow
 def test_killed_between_checkpoint_and_pipeline(project: Path) -> None:
     """The checkpoint of the best step is there, its model-best is not yet."""
     whole = run("ours.cfg", "whole")
@@ -117,7 +126,7 @@ def test_killed_between_checkpoint_and_pipeline(project: Path) -> None:
 
 
 def test_an_unfinished_checkpoint_does_not_count(project: Path) -> None:
-    stop_at(trainer("ours.cfg", "parts"), 13)
+    stop_at(trainer("ours.cfg", "parts"), 6)
     folder = Path("parts") / CHECKPOINTS
     complete = latest_checkpoint(folder)
     assert complete is not None
@@ -127,21 +136,22 @@ def test_an_unfinished_checkpoint_does_not_count(project: Path) -> None:
 
 
 def test_a_streamed_corpus_goes_on_where_it_was(project: Path) -> None:
-    whole = run("stock.cfg", "whole", training__max_epochs=-1)
-    stop_at(trainer("stock.cfg", "parts", training__max_epochs=-1), 13)
-    resumed = run("stock.cfg", "parts", resume=True, training__max_epochs=-1)
+    whole = run("ours.cfg", "whole", training__max_epochs=-1)
+    stop_at(trainer("ours.cfg", "parts", training__max_epochs=-1), 13)
+    resumed = run("ours.cfg", "parts", resume=True, training__max_epochs=-1)
     assert weights_hash(resumed.nlp) == weights_hash(whole.nlp)
 
 
 def test_epochs_end(project: Path) -> None:
-    made = trainer("ours.cfg", "out", training__max_epochs=2, training__max_steps=0)
+    settings = {"training__max_epochs": 2, "training__max_steps": 0}
+    made = trainer("ours.cfg", "out", training__eval_frequency=100, **settings)
     assert made.run().reason == "training.max_epochs = 2"
     assert made.progress.documents == 80
 
 
 def test_nothing_is_trained_after_the_end(project: Path) -> None:
-    whole = trainer("ours.cfg", "out", training__max_steps=15)
+    whole = trainer("ours.cfg", "out", training__max_steps=5)
     whole.run()
-    again = trainer("ours.cfg", "out", training__max_steps=15)
-    assert again.run(resume=True).step == 15
+    again = trainer("ours.cfg", "out", training__max_steps=5)
+    assert again.run(resume=True).step == 5
     assert weights_hash(again.nlp) == weights_hash(whole.nlp)

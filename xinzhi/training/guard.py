@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+LARGEST_JUMP = 10.0
 LOWEST_BEST = 0.1  # scores of a pipeline that has learned nothing yet jump about
 
 
@@ -44,6 +45,17 @@ def not_improving(scores: Sequence[float], patience: int | None) -> str | None:
     if since < patience:
         return None
     return f"no better score in {since} evaluation{'s' * (since > 1)} (run.patience)"
+
+
+def jumped(before: float, after: float) -> str | None:
+    """Whether an update has made the loss on its own batch many times higher.
+
+    before, after (float): The loss of the batch before and after the update.
+    RETURNS (str): What happened; None if nothing did.
+    """
+    if after <= LARGEST_JUMP * max(before, 1e-6):  # not so if it is NaN
+        return None
+    return f"the loss of a batch jumped from {before:.4g} to {after:.4g}"
 
 
 def not_finite(losses: dict[str, float], gradient_norm: float) -> str | None:

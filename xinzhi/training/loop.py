@@ -31,7 +31,7 @@ from ..errors import XinzhiError
 from ..files import replaced_folder
 from .batches import Batch, BatchStream
 from .checkpoint import latest_checkpoint, read_state, restore, save_checkpoint
-from .guard import collapsed, not_finite, not_improving
+from .guard import collapsed, jumped, not_finite, not_improving
 from .out_of_memory import retry_with_less
 from .settings import RunSettings
 from .timing import Stopwatch
@@ -199,14 +199,14 @@ class Trainer:
         progress.words += sum(len(example) for example in batch)
         progress.documents += len(batch)
         progress.halvings = self.updater.halvings
-        info = {
+        info: Info = {
             "step_losses": {k: v - before.get(k, 0.0) for k, v in progress.losses.items()},
             "learn_rate": learn_rate,
             "gradient_norm": norm,
         }
         score, scores = None, None
         if step % self.training["eval_frequency"] == 0:
-            score, scores = self._evaluate()
+            score, scores = self._evaluate(batch, info["step_losses"])
         return {**info, **self._counts(), "score": score, "other_scores": scores}
 
     def _counts(self) -> Info:
@@ -222,13 +222,19 @@ class Trainer:
             "time": dict(self.watch.seconds),
         }
 
-    def _evaluate(self) -> tuple[float, dict[str, float]]:
+    def _evaluate(self, batch: Batch, losses: dict[str, float]) -> tuple[float, dict[str, float]]:
+        """Score the dev corpus; `batch` and its losses are those of the last update."""
+
         def attempt() -> tuple[float, dict[str, float]]:
             with self._averaged():
                 return self.score()
 
         with self.watch.time("evaluation"):
-            score, scores = retry_with_less(attempt, self._evaluate_fewer)
+            try:
+                score, scores = retry_with_less(attempt, self._evaluate_fewer)
+            except Exception:  # components may fail on weights that are out of all bounds
+                _check(jumped(sum(losses.values()), self.updater.loss(batch)))
+                raise
         _check(None if isfinite(score) else f"the score is {score}")
         self.progress.results.append((score, self.progress.step))
         for name, weight in self.training["score_weights"].items():

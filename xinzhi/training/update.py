@@ -66,6 +66,14 @@ class Updater:
 
         retry_with_less(attempt, halve)
 
+    def loss(self, batch: Batch) -> float:
+        """RETURNS (float): The loss of a batch, summed over the components; nothing is changed."""
+        losses: dict[str, float] = {}
+        for part in subdivide_batch(batch, self.accumulate * 2**self.halvings):
+            self._update(part, 0.0, losses)
+        drop_gradients(self.nlp)
+        return float(sum(losses.values()))
+
     def finish(self) -> None:
         """Run the optimizer."""
         for _, pipe in trainable_pipes(self.nlp, self.frozen):
