@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,80 +103,102 @@ def stored(output: str) -> list[Any]:
     return study.get_trials()
 
 
-def test_finds_the_best(config: str, training: FakeTraining) -> None:
-    result = search(config, "out", overrides={"training.seed": 5}, trials=12)
-    assert len(training.calls) == 12
-    assert training.calls[0][0] == {"training.dropout": 0.1, WIDTH: 16}  # the default
+@pytest.fixture(scope="module")
+def done(made_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A finished search of 12 trials: folder, result, and the values that were trained."""
+    folder = tmp_path_factory.mktemp("search")
+    shutil.copytree(made_project, folder, dirs_exist_ok=True)
+    fake = FakeTraining()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(trial_module, "train", fake)
+        text = Path("ours.cfg").read_text(encoding="utf8") + SPACE
+        Path("search.cfg").write_text(text, encoding="utf8")
+        result = search("search.cfg", "out", overrides={"training.seed": 5}, trials=12)
+    return folder / "out", result, [values for values, _ in fake.calls]
+
+
+def test_finds_the_best(done: Any) -> None:
+    output, result, values = done
+    assert len(values) == 12
+    assert values[0] == {"training.dropout": 0.1, WIDTH: 16}  # the default
     best = next(t for t in result["trials"] if t["number"] == result["best"])
     complete = [t["score"] for t in result["trials"] if t["state"] == "complete"]
     assert best["score"] == max(complete)
     assert best["score"] > 0.8
-    written = load_config(result["config"])
+    written = load_config(output / "best.cfg")
     assert written["training"]["dropout"] == best["values"]["training.dropout"]
     assert written["components"]["xinzhi_ner"]["model"]["hidden_width"] == best["values"][WIDTH]
     assert written["training"]["seed"] == 5
     assert "search" not in written
     assert set(result["importance"]) == {"training.dropout", WIDTH}
-    assert not list(Path("out/trials").glob("*/model-*"))
-    saved = json.loads(Path("out/search.json").read_text("utf8"))
+    assert not list((output / "trials").glob("*/model-*"))
+    saved = json.loads((output / "search.json").read_text("utf8"))
     assert saved["best"] == result["best"]
 
 
-def test_bad_trials_are_pruned(config: str, training: FakeTraining) -> None:
-    result = search(config, "out", trials=10)
+def test_bad_trials_are_pruned(done: Any) -> None:
+    _, result, _ = done
     pruned = [t for t in result["trials"] if t["state"] == "pruned"]
     assert pruned
     best = max(t["score"] for t in result["trials"] if t["state"] == "complete")
     assert all(t["score"] < best for t in pruned)
 
 
-@pytest.mark.parametrize(("sampler", "pruner"), [("random", "halving"), ("tpe", "none")])
-def test_other_strategies(config: str, training: FakeTraining, sampler: str, pruner: str) -> None:
+def test_the_report_needs_nothing_else(done: Any) -> None:
+    page = (done[0] / "report.html").read_text("utf8")
+    assert "http" not in page
+    assert "<script" not in page
+    assert page.count("<svg") == 2
+    assert "prefers-color-scheme: dark" in page
+    assert page.count("<circle") == 12
+
+
+def test_random_values_and_halving(config: str, training: FakeTraining) -> None:
     text = Path(config).read_text("utf8")
-    text = text.replace("startup = 3", f'sampler = "{sampler}"\npruner = "{pruner}"')
+    text = text.replace("startup = 3", 'sampler = "random"\npruner = "halving"')
     Path(config).write_text(text, encoding="utf8")
-    states = [t["state"] for t in search(config, "out", trials=9)["trials"]]
-    assert ("pruned" in states) is (pruner == "halving")
-    assert states.count("complete") >= 1
+    states = [t["state"] for t in search(config, "out", trials=7)["trials"]]
+    assert "pruned" in states
+    assert "complete" in states
 
 
 def test_stopped_and_resumed(config: str, training: FakeTraining) -> None:
-    training.fail_at = 4
+    training.fail_at = 3
     with pytest.raises(KeyboardInterrupt):
         search(config, "out")
     assert [t.state.name for t in stored("out")].count("RUNNING") == 1
-    result = search(config, "out")
-    assert len(result["trials"]) == 6
-    assert len(training.calls) == 7
-    interrupted, again = training.calls[3], training.calls[4]
+    result = search(config, "out", trials=4)
+    assert len(result["trials"]) == 4
+    assert len(training.calls) == 5
+    interrupted, again = training.calls[2], training.calls[3]
     assert interrupted == again  # the same values in the same folder, where its checkpoint is
-    different = [json.dumps(values) for values, _ in training.calls]
-    assert len(set(different)) == 6
-    search(config, "out")
-    assert len(training.calls) == 7  # nothing left to do
-    search(config, "out", trials=8)
-    assert len(training.calls) == 9
+    search(config, "out", trials=5)
+    assert len(training.calls) == 6
+    assert len({json.dumps(values) for values, _ in training.calls}) == 5
 
 
 def test_a_small_space_is_exhausted(config: str, training: FakeTraining) -> None:
     text = Path(config).read_text("utf8").replace("low = 0.0\nhigh = 0.5", "choices = [0.1, 0.2]")
+    text = text.replace("startup = 3", 'pruner = "none"').replace("[8, 16, 32]", "[8, 16]")
     Path(config).write_text(text, encoding="utf8")
     result = search(config, "out", trials=50)
-    assert len(result["trials"]) == len(training.calls) == 6
+    assert [t["state"] for t in result["trials"]] == ["complete"] * 4
+    assert len(training.calls) == 4
 
 
 def test_failed_trials(config: str, training: FakeTraining, capsys: Any) -> None:
     training.fail_at, training.error = 2, XinzhiError("Out of memory.", "Use less.")
-    result = search(config, "out")
+    result = search(config, "out", trials=3)
     failed = [t for t in result["trials"] if t["state"] == "fail"]
     assert [t["error"] for t in failed] == ["Out of memory."]
-    assert len(result["trials"]) == len(training.calls) == 6
+    assert len(result["trials"]) == len(training.calls) == 3
     assert "failed. Out of memory." in capsys.readouterr().out
 
 
 def test_nothing_learned_scores_0(config: str, training: FakeTraining) -> None:
     training.fail_at, training.error = 2, NothingLearned("It broke.", "Lower the rate.")
-    result = search(config, "out")
+    result = search(config, "out", trials=2)
     assert result["trials"][1]["score"] == 0.0
     assert result["trials"][1]["state"] == "complete"
 
@@ -222,7 +245,7 @@ def test_compared_with_the_default(
         return summarise(runs)
 
     monkeypatch.setattr(compare, "train_repeats", repeats)
-    result = search(config, "out", overrides={"training.seed": 4}, repeats=3)
+    result = search(config, "out", overrides={"training.seed": 4}, repeats=3, trials=4)
     assert trained == [("default.cfg", "default", 3, 5), ("best.cfg", "best", 3, 5)]
     assert result["comparison"]["better"]
     page = result["report"].read_text("utf8")
@@ -272,15 +295,6 @@ def test_charts() -> None:
     assert "75%" in bars
     assert "No trial" in history_chart([])
     assert "Too few" in importance_chart({})
-
-
-def test_the_report_needs_nothing_else(config: str, training: FakeTraining) -> None:
-    page = search(config, "out", trials=8)["report"].read_text("utf8")
-    assert "http" not in page
-    assert "<script" not in page
-    assert page.count("<svg") == 2
-    assert "prefers-color-scheme: dark" in page
-    assert page.count("<circle") == 8
 
 
 def smartcity(folder: Path, encoder: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from thinc.api import Config
 
@@ -18,7 +18,10 @@ from .compare import compare_configs
 from .report import collect, write_report
 from .space import SearchSettings, read_settings, set_values
 from .study import continue_interrupted, count_trials, default_values
-from .trial import TRIALS, Job, work
+from .trial import TRIALS, Job, work, work_beside_others
+
+if TYPE_CHECKING:
+    from optuna import Study
 
 DEFAULT, BEST = "default.cfg", "best.cfg"
 SPACE = "space"
@@ -60,8 +63,10 @@ def search(
         report_lint(lint(plain), ignore=False)
     with held(output):
         job = _prepare(config, output, settings, gpu_id, workers)
-        _run_workers(job)
-        result = collect(job.open_study(), settings.space)
+        study = job.open_study()
+        _take_up(job, study)
+        _run_workers(job, study)
+        result = collect(study, settings.space)
         best = _best_trial(result, output)
         _write_config(set_values(config, best["values"]), output / BEST)
         result["default"] = {item.name: item.default for item in settings.space}
@@ -73,7 +78,10 @@ def search(
 def _prepare(
     config: Config, output: Path, settings: SearchSettings, gpu_id: int, workers: int
 ) -> Job:
-    """Write default.cfg, open the study, take up what was left of an earlier search."""
+    """Write default.cfg.
+
+    RAISES (XinzhiError): The folder holds a search of another config.
+    """
     default = set_values(config, {})
     path = output / DEFAULT
     text = _text(default)
@@ -84,7 +92,7 @@ def _prepare(
         )
     path.write_text(text, encoding="utf8")
     training = default.interpolate()["training"]
-    job = Job(
+    return Job(
         path,
         output,
         settings,
@@ -93,7 +101,11 @@ def _prepare(
         eval_frequency=training["eval_frequency"],
         max_steps=training["max_steps"],
     )
-    study = job.open_study()
+
+
+def _take_up(job: Job, study: Study) -> None:
+    """Go on with what was left of an earlier search, or put the default first in the queue."""
+    settings, output = job.settings, job.output
     space = [asdict(item) for item in settings.space]
     if study.user_attrs.get(SPACE, space) != space:
         raise XinzhiError(
@@ -114,23 +126,23 @@ def _prepare(
             f"{len(continued)} to go on with.",
             flush=True,
         )
-    return job
 
 
-def _running(study: Any) -> list[Any]:
+def _running(study: Study) -> list[Any]:
     from optuna.trial import TrialState
 
     trials = study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
     return [trial for trial in trials if "folder" in trial.user_attrs]
 
 
-def _run_workers(job: Job) -> None:
+def _run_workers(job: Job, study: Study) -> None:
     if job.workers == 1:
-        work(job)
+        work(job, study)
         return
     spawn = multiprocessing.get_context("spawn")
     processes = [
-        spawn.Process(target=work, args=(job, number), daemon=True) for number in range(job.workers)
+        spawn.Process(target=work_beside_others, args=(job, number), daemon=True)
+        for number in range(job.workers)
     ]
     for process in processes:
         process.start()

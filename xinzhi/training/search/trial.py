@@ -64,17 +64,24 @@ class Job:
             return next_trial(study, self.settings.space, self.settings.trials)
 
 
-def work(job: Job, worker: int = 0) -> None:
-    """Run trials until there are enough.
+def work_beside_others(job: Job, worker: int) -> None:
+    """Be one of several workers, in a process of its own.
 
     job (Job): The search.
     worker (int): Number of this worker.
     """
-    if job.workers > 1:
-        import torch
+    import torch
 
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // job.workers))
-    study = job.open_study(worker)
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // job.workers))
+    work(job, job.open_study(worker))
+
+
+def work(job: Job, study: Study) -> None:
+    """Run trials until there are enough.
+
+    job (Job): The search.
+    study (Study): Its study.
+    """
     while trial := job.next_trial(study):
         run_trial(job, study, trial)
 
