@@ -304,12 +304,12 @@ def test_tensorboard_files_read_back(with_loggers: Path) -> None:
 
 
 def test_under_spacys_own_loop(with_loggers: Path) -> None:
-    spacy_train("loggers.cfg", "out", overrides={"training.max_steps": 10})
+    spacy_train("loggers.cfg", "out", overrides={"training.max_steps": 5})
     events = read_events(Path("tensorboard"))
-    assert [item.step for item in events.Scalars("score")] == [0, 5, 10]
+    assert [item.step for item in events.Scalars("score")] == [0, 5]
     rates = [item.value for item in events.Scalars("train/learn_rate")]
-    assert rates == pytest.approx([0.0, 0.004 * 35 / 36, 0.004 * 30 / 36])
-    assert '"step": 10' in Path("own.jsonl").read_text("utf8")
+    assert rates == pytest.approx([0.0, 0.004 * 35 / 36])
+    assert '"step": 5' in Path("own.jsonl").read_text("utf8")
 
 
 def test_broken_loggers_do_not_stop_training(

@@ -350,7 +350,8 @@ def test_killed_and_resumed_on_smartcity(
 
 @pytest.mark.slow
 def test_two_workers(config: str) -> None:
-    result = search(config, "out", workers=2, trials=3)
+    overrides = {"training.max_steps": 5, "training.optimizer.learn_rate.total_steps": 5}
+    result = search(config, "out", overrides=overrides, workers=2, trials=3)
     values = [json.dumps(t["values"], sort_keys=True) for t in result["trials"]]
     assert len(set(values)) == len(values) == 3
     assert {t["state"] for t in result["trials"]} <= {"complete", "pruned"}
