@@ -16,6 +16,8 @@ from xinzhi.training.train import report_lint
 
 from .conftest import write_corpus
 
+CONFIGS = Path(__file__).parents[2] / "configs"
+WHOLE = [path for path in sorted(CONFIGS.rglob("*.cfg")) if path.parent.name != "parts"]
 RATE = "training.optimizer.learn_rate"
 CONSTANT = {f"{RATE}": 1e-3}
 ENCODER = "components.transformer.model"
@@ -88,6 +90,11 @@ def findings(project: Path) -> Any:
 @pytest.mark.parametrize("name", ["ours.cfg", "stock.cfg"])
 def test_a_clean_config(findings: Any, name: str) -> None:
     assert findings({}, name) == {}
+
+
+@pytest.mark.parametrize("path", WHOLE, ids=lambda path: path.name)
+def test_our_own_configs_are_clean(path: Path) -> None:
+    assert lint(load_config(path, interpolate=True)) == []
 
 
 @pytest.mark.parametrize(("rule", "level", "bad", "good"), CASES)

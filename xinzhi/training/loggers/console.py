@@ -56,7 +56,7 @@ class ConsoleLog(Log):
         self.log_row = log_row
         self.max_steps = nlp.config["training"]["max_steps"]
         self.bar = tqdm.tqdm(
-            total=self.max_steps or None,
+            total=self.max_steps + 1 if self.max_steps else None,  # the first is step 0
             initial=resumed_at() or 0,  # that step is logged once more
             disable=True if stderr is None else None,  # None: on a terminal only
             leave=False,
