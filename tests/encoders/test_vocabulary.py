@@ -125,7 +125,7 @@ def test_lone_surrogates_keep_their_place(loaded: LoadedEncoder) -> None:
 
 
 def test_the_unknown_piece_is_kept_without_being_a_special_token() -> None:
-    vocabulary = [["<pad>", 0.0], ["a", -1.0], ["<unk>", 0.0], ["abc", -2.0]]
+    vocabulary = [["<pad>", 0.0], ["a", -2.0], ["<unk>", 0.0], ["abc", -1.0]]
     spec = {
         "model": {"type": "Unigram", "unk_id": 2, "vocab": vocabulary, "byte_fallback": False},
         "pre_tokenizer": None,

@@ -79,14 +79,21 @@ def trim_vocabulary(
 
 
 def character_of(piece: str, spec: dict[str, Any]) -> str:
-    """The text a piece stands for, without its word marker (▁, ##, or the byte-level space).
+    """The text a piece stands for, without its word marker (▁, ##, </w>, or the byte-level space).
 
     RETURNS (str): The text; "" for a marker alone, and for bytes that are no whole character.
     """
+    piece = piece.removesuffix(spec["model"].get("end_of_word_suffix") or "")
+    piece = piece.removeprefix(_inner_prefix(spec["model"]))
     if _is_byte_level(spec):
         raw = bytes(_BYTE_OF[c] for c in piece if c in _BYTE_OF)
         return raw.decode("utf8", errors="ignore").removeprefix(" ")
-    return piece.removeprefix("##").removeprefix("▁")
+    return piece.removeprefix("▁")
+
+
+def _inner_prefix(model: dict[str, Any]) -> str:
+    """RETURNS (str): What marks a piece inside a word, ## in most WordPiece vocabularies."""
+    return model.get("continuing_subword_prefix") or ""
 
 
 def _pieces_by_id(spec: dict[str, Any]) -> dict[int, str]:
@@ -97,10 +104,16 @@ def _pieces_by_id(spec: dict[str, Any]) -> dict[int, str]:
 
 
 def _always_kept(spec: dict[str, Any], pieces: dict[int, str]) -> set[int]:
-    """Single characters, markers, the unknown piece, and the bytes of byte-level models."""
+    """Single characters, markers, the unknown piece, and the bytes of byte-level models.
+
+    In Unigram models also the rarest piece: an unknown character costs 10 more than it does.
+    """
     kept = {i for i, piece in pieces.items() if len(character_of(piece, spec)) <= 1}
     if spec["model"].get("byte_fallback"):
         kept |= {i for i, piece in pieces.items() if piece.startswith("<0x") and len(piece) == 6}
+    if isinstance(spec["model"]["vocab"], list):
+        scores = [score for _, score in spec["model"]["vocab"]]
+        kept.add(scores.index(min(scores)))
     unknown = (spec["model"].get("unk_token"), spec["model"].get("unk_id"))
     return kept | {i for i, piece in pieces.items() if piece == unknown[0] or i == unknown[1]}
 
@@ -125,11 +138,16 @@ def is_han(character: str) -> bool:
 
 
 def _close_over_merges(model: dict[str, Any], kept: set[int]) -> set[int]:
-    """A BPE piece is reachable only through its merge: keep the parts of what is kept, too."""
-    ids = model["vocab"]
-    parts: dict[int, tuple[int, int]] = {}
+    """A BPE piece is reachable only through its merges: keep the parts of what is kept, too.
+
+    With the parts of every merge that makes a kept piece, all steps that a text took are still
+    there, in the same order, so it is cut as before. (Vocabularies converted from SentencePiece
+    list several merges for one piece.)
+    """
+    ids, marked = model["vocab"], len(_inner_prefix(model))
+    parts: dict[int, list[int]] = {}
     for left, right in map(_merge_parts, model["merges"]):
-        parts.setdefault(ids.get(left + right, -1), (ids[left], ids[right]))
+        parts.setdefault(ids[left + right[marked:]], []).extend((ids[left], ids[right]))
     todo, closed = list(kept), set(kept)
     while todo:
         for part in parts.get(todo.pop(), ()):
@@ -155,11 +173,11 @@ def _renumber(spec: dict[str, Any], order: list[int], pieces: dict[int, str]) ->
     else:
         model["vocab"] = {pieces[i]: new[i] for i in order if i in pieces}
     if "merges" in model:
-        names = model["vocab"]
+        names, marked = model["vocab"], len(_inner_prefix(model))
         model["merges"] = [
             [a, b]
             for a, b in map(_merge_parts, model["merges"])
-            if a in names and b in names and a + b in names
+            if a in names and b in names and a + b[marked:] in names
         ]
     for token in spec.get("added_tokens", []):
         token["id"] = new[token["id"]]
@@ -181,7 +199,7 @@ def _renumber_processor(processor: dict[str, Any] | None, new: dict[int, int]) -
 
 
 def _is_byte_level(spec: dict[str, Any]) -> bool:
-    steps = json.dumps([spec.get("pre_tokenizer"), spec.get("decoder")])
+    steps = json.dumps([spec.get(step) for step in ("normalizer", "pre_tokenizer", "decoder")])
     return spec["model"]["type"] == "BPE" and "ByteLevel" in steps
 
 
