@@ -276,6 +276,20 @@ def test_calibrating_again_replaces_the_first_fit(pipeline):
 # Bad input and the command
 
 
+@pytest.mark.parametrize(
+    ("cats", "fact"),
+    [
+        ({"mood/好": 1.0, "mood/坏": 1.0}, "has 2 gold labels"),
+        ({"mood/好": float("nan"), "mood/坏": 1.0}, "is nan"),
+        ({"mood/好": 2.0}, r"is 2\.0"),
+    ],
+)
+def test_bad_gold_names_the_record(pipeline, cats, fact):
+    bad = annotated(pipeline, "甲乙", cats=cats, record="dev:5")
+    with pytest.raises(XinzhiError, match=f"record dev:5: .*{fact}"):
+        calibrate(pipeline, [*noisy_examples(pipeline, 4, seed=1), bad])
+
+
 def test_nothing_to_calibrate():
     nlp = blank("en", ("sentencizer", {}))
     with pytest.raises(XinzhiError, match="no component that can be calibrated"):

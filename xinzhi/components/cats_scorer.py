@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..head_keys import group_cats
-from .heads import check_exclusive, check_values
+from .heads import check_gold
 from .metrics import averages, mean_or_none, prf, roc_auc
 
 Decision = str | list[str]
@@ -55,9 +55,7 @@ def head_rows(examples: Iterable[Example]) -> dict[str, list[Row]]:
         for head, decision in decisions_of(example.predicted).items():
             rows.setdefault(head, [])
             if head in gold:
-                check_values(example.reference, head, gold[head])
-                if isinstance(decision, str):
-                    check_exclusive(example.reference, head, gold[head])
+                check_gold(example.reference, head, gold[head], isinstance(decision, str))
                 rows[head].append((gold[head], decision, predicted.get(head, {})))
     return rows
 

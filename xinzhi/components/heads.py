@@ -72,6 +72,17 @@ def check_exclusive(doc: Doc, head: str, values: dict[str, float]) -> None:
     )
 
 
+def check_gold(doc: Doc, head: str, values: dict[str, float], exclusive: bool) -> None:
+    """Check the gold values of one head of a document that is scored; none at all are fine.
+
+    RAISES (XinzhiError): If a value is not a number from 0 to 1, or those of an exclusive head do
+        not sum to 1.
+    """
+    check_values(doc, head, values)
+    if exclusive and values:
+        check_exclusive(doc, head, values)
+
+
 @dataclass
 class HeadStatistics:
     """What the training data says about one head."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from spacy.tokens import Doc
 
-from ..components.heads import GoldHead, Head
+from ..components.heads import GoldHead, Head, check_gold
 from ..head_keys import group_cats
 from ..layers.probability import sigmoid, softmax
 from .calibration_options import MIN_CASES, Options
@@ -22,11 +22,14 @@ def calibrate_heads(
     """Fit and store the calibration of each head of a classifier.
 
     RETURNS (dict): Per head "fitted", "before", "after".
+    RAISES (XinzhiError): If a gold value is wrong, as in training.
     """
     pipe.cfg["calibration"] = {}
     cats = [group_cats(doc.cats) for doc, _ in data]
     report: dict[str, Any] = {}
     for i, head in enumerate(pipe.heads):
+        for (doc, _), values in zip(data, cats, strict=True):
+            check_gold(doc, head.name, values.get(head.name, {}), head.exclusive)
         gold, annotated = _known_gold(head, cats)
         rows = np.flatnonzero(annotated.any(1))
         if not len(rows):
