@@ -17,6 +17,7 @@ from spacy_transformers.layers import trfs2arrays
 from thinc.api import ArgsKwargs, Model, chain, torch2xp, xp2torch
 from thinc.types import Floats2d, Ragged
 
+from ..encoders.depth import keep_layers
 from ..encoders.loading import LoadedEncoder, load_encoder
 from ..encoders.precision import Precision
 from ..encoders.tokenizer import PieceTokenizer
@@ -47,6 +48,7 @@ class EncoderSettings:
     trim_corpus: str | None
     trim_reserve: int
     standardise: bool
+    layers: int | list[int] | None = None
 
     def __post_init__(self) -> None:
         _check("han", self.han, self.han in HAN_MODES, f"one of {', '.join(HAN_MODES)}")
@@ -99,6 +101,7 @@ def Encoder_v1(
     frozen_layers: int = 0,
     unfreeze_every: int = 0,
     layer_decay: float = 1.0,
+    layers: int | list[int] | None = None,
 ) -> Model[list[Doc], EncoderBatch]:
     """A shared encoder for the `transformer` factory, on which every listener works.
 
@@ -128,17 +131,28 @@ def Encoder_v1(
     unfreeze_every (int): Free one more of them, from the top, after so many updates; 0: never.
     layer_decay (float): Each layer learns at this multiple of the rate of the layer above it; above
         0, at most 1.
+    layers (int | list[int] | None): Keep so many of the encoder's layers, spread evenly, or those
+        of these numbers (1: next to the input); the others are left out at `initialize`. null: all.
     RETURNS (Model[list[Doc], EncoderBatch]): The model.
     RAISES (XinzhiError): For a setting outside its range.
     """
     settings = EncoderSettings(
-        name, han, window, overlap, group_pieces, trim, trim_corpus, trim_reserve, standardise
+        name,
+        han,
+        window,
+        overlap,
+        group_pieces,
+        trim,
+        trim_corpus,
+        trim_reserve,
+        standardise,
+        layers,
     )
     _check("lr_scale", lr_scale, 0 < lr_scale <= 1, "a number above 0, at most 1")
     _check("frozen_layers", frozen_layers, frozen_layers >= 0, "0 or more")
     _check("unfreeze_every", unfreeze_every, unfreeze_every >= 0, "0 or more")
     _check("layer_decay", layer_decay, 0 < layer_decay <= 1, "a number above 0, at most 1")
-    layers = LayerPolicy(frozen_layers, unfreeze_every, layer_decay)
+    policy = LayerPolicy(frozen_layers, unfreeze_every, layer_decay)
     choices = get_args(Precision)
     _check("train_precision", train_precision, train_precision in choices, " or ".join(choices))
     _check(
@@ -149,7 +163,7 @@ def Encoder_v1(
         forward,
         init=init,
         dims={"nO": None},
-        shims=[EncoderShim(train_precision, predict_precision, lr_scale, layers)],
+        shims=[EncoderShim(train_precision, predict_precision, lr_scale, policy)],
         attrs={
             "settings": settings,
             "replace_listener": encode_by_doc,
@@ -179,6 +193,8 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
     shim, settings = _shim(model), model.attrs["settings"]
     if not shim.has_encoder:
         loaded = load_encoder(settings.name)
+        if settings.layers is not None:
+            keep_layers(loaded.transformer, settings.layers)
         texts = list(_corpus_texts(settings.trim_corpus))
         if settings.han == "isolate":
             loaded.tokenizer_json = isolate_han(loaded.tokenizer_json)
