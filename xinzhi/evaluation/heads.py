@@ -32,16 +32,29 @@ def head_scores(
     RETURNS (dict): Head -> its scores, see `metrics.classification_head_scores`, and "confidence",
         see `confidence.confidence_scores`; None for a head that the pipeline does not predict.
     """
-    decided = head_rows(examples)
-    gold = [group_cats(eg.reference.cats, plain=PLAIN) for eg in examples]
     scores: dict[str, dict[str, Any] | None] = {}
-    for head in sorted({head for heads in gold for head in heads}):
-        rows = decided[head] if head in decided else _decide(head, examples, thresholds or {})
+    for head, rows in decided_heads(examples, thresholds).items():
         scores[head] = None
         if rows:
             confidence = head_confidence(rows)
             scores[head] = {**classification_head_scores(rows), "confidence": confidence}
     return scores
+
+
+def decided_heads(
+    examples: Sequence[Example], thresholds: Mapping[str, float] | None = None
+) -> dict[str, list[Row]]:
+    """Put gold values, decisions and probabilities of every head side by side, as `head_scores`.
+
+    RETURNS (dict): Every head that occurs in the gold documents -> a row for each document that
+        carries it, in their order; no row at all if the pipeline does not predict it.
+    """
+    decided = head_rows(examples)
+    gold = [group_cats(eg.reference.cats, plain=PLAIN) for eg in examples]
+    return {
+        head: decided[head] if head in decided else _decide(head, examples, thresholds or {})
+        for head in sorted({head for heads in gold for head in heads})
+    }
 
 
 def stored_thresholds(nlp: Language) -> dict[str, float]:
