@@ -8,11 +8,20 @@ SEPARATOR = "/"
 PLAIN = "cats"  # what reports call the head of the labels that name none
 
 
-def split_key(key: str) -> tuple[str, str]:
-    """RETURNS (tuple): Head and label of a key of `doc.cats`; the head is "" if it names none. The
-    first "/" counts: a label may contain others."""
+def is_head_name(name: str) -> bool:
+    """RETURNS (bool): Whether a head can have this name: not empty, and without "/"."""
+    return bool(name) and SEPARATOR not in name
+
+
+def split_key(key: str, plain: str = "") -> tuple[str, str]:
+    """Take a key of `doc.cats` apart; the first "/" counts: a label may contain others.
+
+    key (str): "head/label", or a label alone.
+    plain (str): The head of a label that names none.
+    RETURNS (tuple): Head and label.
+    """
     head, separator, label = key.partition(SEPARATOR)
-    return (head, label) if separator else ("", key)
+    return (head, label) if separator else (plain, key)
 
 
 def join_key(head: str, label: str) -> str:
@@ -29,7 +38,7 @@ def group_cats(cats: Mapping[str, float], plain: str = "") -> dict[str, dict[str
     """
     heads: dict[str, dict[str, float]] = {}
     for key, value in cats.items():
-        head, label = split_key(key)
+        head, label = split_key(key, plain)
         if head or plain:
             heads.setdefault(head or plain, {})[label] = value
     return heads

@@ -12,7 +12,7 @@ import numpy as np
 from spacy.tokens import Doc
 
 from ..errors import XinzhiError
-from ..head_keys import SEPARATOR, group_cats, join_key
+from ..head_keys import group_cats, is_head_name, join_key
 from .base import record_of
 
 TOLERANCE = 1e-3
@@ -148,7 +148,7 @@ def settle_heads(
 
 def check_head(head: Head) -> None:
     """RAISES (XinzhiError): If a head has no usable name or labels."""
-    if not head.name or SEPARATOR in head.name:
+    if not is_head_name(head.name):
         raise XinzhiError(f"{head.name!r} cannot be the name of a head.", "Use a name without '/'.")
     if not head.labels:
         raise XinzhiError(

@@ -12,7 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from ..errors import XinzhiError
-from ..head_keys import PLAIN, group_cats
+from ..head_keys import PLAIN, group_cats, join_key
 from .alignment import Misaligned, align
 from .normalise import Normalised, normalise
 from .overlaps import has_overlaps, resolve
@@ -156,7 +156,7 @@ def gold_cats(
     gold = {}
     for head, value in cats.items():
         values = dict(head_values(value))
-        gold.update({f"{head}/{label}": values.get(label, 0.0) for label in heads[head]})
+        gold.update({join_key(head, label): values.get(label, 0.0) for label in heads[head]})
     return gold
 
 

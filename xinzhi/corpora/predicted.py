@@ -8,6 +8,7 @@ from dataclasses import replace
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
+from ..head_keys import PLAIN, split_key
 from .record import HeadValue, Problem, Record
 
 
@@ -64,7 +65,7 @@ def predicted_record(doc: Doc, record: Record, model: str, entities: bool) -> Re
         if Span.has_extension("confidence") and ent._.confidence is not None:
             result.confidence[span] = float(ent._.confidence)
     for key, value in doc.cats.items():
-        result.confidence[split_cat(key)] = float(value)
+        result.confidence[split_key(key, PLAIN)] = float(value)
     return result
 
 
@@ -72,12 +73,6 @@ def entity_labels(nlp: Language) -> list[str]:
     """RETURNS (list[str]): Every entity label that a pipeline can predict."""
     labels = nlp.pipe_labels
     return sorted({x for name in _finders(nlp) for x in labels.get(name, ())})
-
-
-def split_cat(key: str) -> tuple[str, str]:
-    """RETURNS (tuple): Head and label of a key of `doc.cats`; without "/", the head is "cats"."""
-    head, slash, label = key.partition("/")
-    return (head, label) if slash else ("cats", key)
 
 
 def _finders(nlp: Language) -> list[str]:
@@ -91,7 +86,7 @@ def _decisions(doc: Doc) -> dict[str, HeadValue]:
         return {head: value for head, value in doc._.decisions.items() if value}
     heads: dict[str, HeadValue] = {}
     for key, value in doc.cats.items():
-        head, label = split_cat(key)
+        head, label = split_key(key, PLAIN)
         labels = heads.setdefault(head, [])
         if value >= 0.5:
             assert isinstance(labels, list)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from ..head_keys import is_head_name
 from .alignment import Misaligned, trim
 from .changes import Change, Outcome, Unit
 from .normalise import Normalised, normalise
@@ -139,7 +140,7 @@ def _prepare_heads(prepared: Prepared, exclusive: Container[str]) -> None:
     record = prepared.record
     for head, value in record.cats.items():
         facts = list(exclusive_facts(head, value)) if head in exclusive else []
-        if "/" in head or not head:
+        if not is_head_name(head):
             facts = [f"the head name '{head}' is empty or has a '/' in it; rename the head"]
         for fact in facts:
             cats = {name: v for name, v in prepared.record.cats.items() if name != head}

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ...head_keys import join_key, split_key
 from ..record import HeadValue, Record, SpanTuple, head_values
 from ._base import ReadOptions
 from ._json import Invalid, kind, shown
@@ -195,8 +196,8 @@ def marked_heads(labels: Iterable[str], heads: Iterable[str]) -> dict[str, HeadV
     """
     sorted_: dict[str, list[str]] = {head: [] for head in heads}
     for text in labels:
-        head, slash, label = text.partition("/")
-        if slash and head in sorted_:
+        head, label = split_key(text)
+        if head in sorted_:
             sorted_[head].append(label)
         else:  # a label that was added in the tool
             sorted_.setdefault(LABEL, []).append(text)
@@ -224,7 +225,7 @@ def confidence_texts(record: Record) -> dict[str, float]:
             start, end, label = key
             texts[f"{label}: {record.text[start:end]}"] = round(value, 3)
         else:
-            texts["/".join(key)] = round(value, 3)
+            texts[join_key(*key)] = round(value, 3)
     return texts
 
 

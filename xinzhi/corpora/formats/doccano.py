@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ...head_keys import join_key
 from ..record import Problem, Record, head_values
 from ._base import ReadOptions, Sample, WriteOptions
 from ._fields import (
@@ -145,7 +146,7 @@ def _written(record: Record, options: WriteOptions) -> dict[str, Any]:
             for start, end, label in record.spans
         ]
     if record.cats:
-        labels = [f"{head}/{label}" for head, label in true_labels(record)]
+        labels = [join_key(head, label) for head, label in true_labels(record)]
         fields["cats" if options.spans else "label"] = labels
     if record.model:
         fields["confidence"] = confidence_texts(record)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ...head_keys import join_key
 from ..record import HeadValue, Problem, Record, SpanTuple
 from ._base import ReadOptions, Sample, WriteOptions
 from ._fields import (
@@ -72,7 +73,9 @@ class ProdigyFormat:
         lose: Callable[[Problem], None],
     ) -> None:
         """One task per line: answered, or, if a pipeline made the annotations, to be answered."""
-        choices = [f"{head}/{label}" for head, labels in options.heads.items() for label in labels]
+        choices = [
+            join_key(head, label) for head, labels in options.heads.items() for label in labels
+        ]
         with open_new(path) as file:
             for record in records:
                 fields = _written(record, choices)
@@ -165,7 +168,7 @@ def _written(record: Record, choices: list[str]) -> dict[str, Any]:
         fields["spans"] = [_written_span(record, span) for span in record.spans]
     if record.cats:
         fields["options"] = [{"id": choice, "text": choice} for choice in choices]
-        fields["accept"] = [f"{head}/{label}" for head, label in true_labels(record)]
+        fields["accept"] = [join_key(head, label) for head, label in true_labels(record)]
         mark["heads"] = list(record.cats)
     if record.annotator is not None:
         fields["_annotator_id"] = record.annotator

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ...head_keys import PLAIN, split_key
 from ..columns import decode
 from ..record import HeadValue, Problem, Record
 from ._base import ReadOptions, Sample
@@ -105,9 +106,8 @@ def _cats(paragraph: dict[str, Any]) -> dict[str, HeadValue]:
     for item in get_list(paragraph, "cats"):
         match item:
             case {"label": str(name), "value": value} if is_number(value) and 0 <= value <= 1:
-                head, slash, label = name.partition("/")
-                values = heads.setdefault(head if slash else "cats", {})
-                values[label if slash else name] = float(value)
+                head, label = split_key(name, PLAIN)
+                heads.setdefault(head, {})[label] = float(value)
             case _:
                 fact = f"'cats' must hold labels with values from 0 to 1, found {shown(item)}"
                 raise Invalid(fact)
