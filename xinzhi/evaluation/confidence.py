@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from spacy.tokens import Span
 from spacy.training import Example
 
 from ..components.cats_scorer import Row
 from ..components.metrics import roc_auc
+from .counts import Judged, judge
 from .fitting import binary_loss
 
 N_BINS = 10
@@ -118,26 +118,33 @@ def entity_confidence(examples: Sequence[Example]) -> dict[str, Any] | None:
     examples (Sequence): Predicted documents with gold ones.
     RETURNS (dict): See `confidence_scores`; None if no entity has a confidence.
     """
-    if not Span.has_extension("confidence"):
-        return None
-    pairs: list[tuple[float, bool]] = []
-    for example in examples:
-        ents = [ent for ent in example.predicted.ents if ent._.confidence is not None]
-        outcomes = judge_spans(example, [(ent.start, ent.end, ent.label_) for ent in ents])
-        confidences = [ent._.confidence for ent in ents]
-        pairs += [(c, o) for c, o in zip(confidences, outcomes, strict=True) if o is not None]
-    if not pairs:
-        return None
-    confidence, correct = zip(*pairs, strict=True)
-    return confidence_scores(np.array(confidence), np.array(correct))
+    confidence, correct = entity_cases(judge(example) for example in examples)
+    return confidence_scores(confidence, correct) if len(confidence) else None
+
+
+def entity_cases(documents: Iterable[Judged]) -> tuple[np.ndarray, np.ndarray]:
+    """RETURNS (tuple): The confidence of each predicted entity that has one, and whether it is
+    right."""
+    pairs = [
+        (entity.confidence, right)
+        for doc in documents
+        for entity, right in zip(doc.predicted, doc.right(), strict=True)
+        if entity.confidence is not None
+    ]
+    return _arrays(pairs)
 
 
 def head_confidence(rows: Sequence[Row]) -> dict[str, Any]:
-    """Score the confidences of one head: of an exclusive head the probability of the decision, of
-    any other head those of all yes or no decisions at 0.5.
+    """RETURNS (dict): The scores of the confidences of one head, see `confidence_scores`."""
+    return confidence_scores(*head_cases(rows))
+
+
+def head_cases(rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
+    """The confidences of one head: of an exclusive head the probability of the decision, of any
+    other head those of all yes or no decisions at 0.5.
 
     rows (Sequence): See `components.cats_scorer.head_rows`.
-    RETURNS (dict): See `confidence_scores`.
+    RETURNS (tuple): Confidences, and whether each decision is right.
     """
     pairs: list[tuple[float, bool]] = []
     for gold, decision, probs in rows:
@@ -148,4 +155,9 @@ def head_confidence(rows: Sequence[Row]) -> dict[str, Any]:
         for label, value in gold.items():
             prob = probs.get(label, 0.0)
             pairs.append((max(prob, 1 - prob), (prob >= 0.5) == (value >= 0.5)))
-    return confidence_scores(np.array([c for c, _ in pairs]), np.array([o for _, o in pairs]))
+    return _arrays(pairs)
+
+
+def _arrays(pairs: Sequence[tuple[float, bool]]) -> tuple[np.ndarray, np.ndarray]:
+    confidence, correct = zip(*pairs, strict=True) if pairs else ((), ())
+    return np.array(confidence, dtype=float), np.array(correct, dtype=bool)

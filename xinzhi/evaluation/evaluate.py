@@ -6,7 +6,8 @@ import os
 import platform
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from timeit import default_timer as timer
@@ -29,6 +30,7 @@ from .metrics import label_row, tag_scores
 from .tags import aligned_tags
 from .values import has_values, value_scores
 
+NOTHING = {"p": 0.0, "r": 0.0, "f": 0.0}
 PACKAGES = ("spacy", "spacy-transformers", "thinc", "torch", "transformers", "xinzhi")
 
 
@@ -48,25 +50,68 @@ def evaluate(
         hardware, versions).
     RAISES (XinzhiError): The pipeline or the corpus cannot be read, or holds nothing to score.
     """
+    return score(predict_corpus(pipeline, corpus, gpu_id))
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A corpus with the predictions of a pipeline.
+
+    nlp (Language): The pipeline.
+    corpus (Path): Where the gold documents come from.
+    examples (list[Example]): Predicted and gold documents.
+    seconds (float): What the prediction took, tokenisation included.
+    """
+
+    nlp: Language
+    corpus: Path
+    examples: list[Example]
+    seconds: float
+
+    @property
+    def scores_entities(self) -> bool:
+        """Whether there are entities to score: annotated ones, and a component that finds some."""
+        annotated = any(eg.reference.has_annotation("ENT_IOB") for eg in self.examples)
+        return annotated and predicts_entities(self.nlp)
+
+
+def predict_corpus(
+    pipeline: Language | str | Path, corpus: str | Path, gpu_id: int = -1
+) -> Predictions:
+    """Predict every document of a corpus.
+
+    pipeline (Language / str / Path): A loaded pipeline, or what `spacy.load` takes.
+    corpus (str / Path): A .spacy file, or a folder of them.
+    gpu_id (int): The number of the GPU, -1 for the CPU; only used to load a pipeline.
+    RETURNS (Predictions): The predicted documents beside the gold ones.
+    RAISES (XinzhiError): The pipeline or the corpus cannot be read, or carries no annotation.
+    """
     check_corpus(corpus, "the corpus to evaluate on")
     nlp = load_pipeline(pipeline, gpu_id)
     examples = read_examples(nlp, Path(corpus))
     _check_gold(nlp, examples, corpus)
-    seconds = predict(nlp, examples)
-    scores_entities = any(eg.reference.has_annotation("ENT_IOB") for eg in examples)
-    scores_entities = scores_entities and predicts_entities(nlp)
+    return Predictions(nlp, Path(corpus), examples, predict(nlp, examples))
+
+
+def score(predictions: Predictions) -> dict[str, Any]:
+    """RETURNS (dict): See `evaluate`.
+
+    RAISES (XinzhiError): The pipeline predicts nothing that the corpus carries.
+    """
+    nlp, examples = predictions.nlp, predictions.examples
+    entities = predictions.scores_entities
     tasks = {
-        "entities": entity_scores(examples) if scores_entities else None,
-        "tokens": tag_scores(*aligned_tags(examples)) if scores_entities else None,
+        "entities": entity_scores(examples, entity_labels(nlp)) if entities else None,
+        "tokens": tag_scores(*aligned_tags(examples)) if entities else None,
         "heads": head_scores(examples, stored_thresholds(nlp)),
         "scores": value_scores(examples),
     }
-    _check_scored(tasks, corpus)
+    _check_scored(tasks, predictions.corpus)
     return {
         **tasks,
-        "speed": _speed(examples, seconds),
+        "speed": _speed(examples, predictions.seconds),
         "counts": _counts(examples),
-        "run": _run_info(nlp, corpus),
+        "run": _run_info(nlp, predictions.corpus),
     }
 
 
@@ -119,13 +164,24 @@ def release_tensors(doc: Doc) -> Doc:
 
 def predicts_entities(nlp: Language) -> bool:
     """RETURNS (bool): Whether a component of the pipeline sets `doc.ents`."""
-    return any("doc.ents" in nlp.get_pipe_meta(name).assigns for name in nlp.pipe_names)
+    return bool(_finders(nlp))
 
 
-def entity_scores(examples: Sequence[Example]) -> dict[str, Any]:
+def entity_labels(nlp: Language) -> list[str]:
+    """RETURNS (list): The labels of all components that set `doc.ents`, sorted."""
+    labels = nlp.pipe_labels
+    return sorted({label for name in _finders(nlp) for label in labels.get(name, ())})
+
+
+def _finders(nlp: Language) -> list[str]:
+    return [name for name in nlp.pipe_names if "doc.ents" in nlp.get_pipe_meta(name).assigns]
+
+
+def entity_scores(examples: Sequence[Example], labels: Iterable[str] = ()) -> dict[str, Any]:
     """Score whole entities with spaCy's scorer: an entity is right if its span and label are.
 
     examples (Sequence[Example]): Predicted and reference documents.
+    labels (Iterable[str]): Labels to list even if they do not occur; their scores are None.
     RETURNS (dict): "precision", "recall", "f1", "support" over all entities, and "labels": the
         same per label (see `metrics.label_row`), and "confidence" (see
         `confidence.confidence_scores`; None if the entities have none).
@@ -133,6 +189,7 @@ def entity_scores(examples: Sequence[Example]) -> dict[str, Any]:
     prf = get_ner_prf(examples)
     support = Counter(ent.label_ for eg in examples for ent in eg.reference.ents)
     predicted = Counter(ent.label_ for eg in examples for ent in eg.predicted.ents)
+    rows = {**dict.fromkeys(labels, NOTHING), **(prf["ents_per_type"] or {})}
     return {
         "precision": prf["ents_p"],
         "recall": prf["ents_r"],
@@ -140,7 +197,7 @@ def entity_scores(examples: Sequence[Example]) -> dict[str, Any]:
         "support": sum(support.values()),
         "labels": {
             label: label_row(row, support[label], predicted[label])
-            for label, row in sorted((prf["ents_per_type"] or {}).items())
+            for label, row in sorted(rows.items())
         },
         "confidence": entity_confidence(examples),
     }
