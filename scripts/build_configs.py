@@ -19,6 +19,7 @@ PARTS = {
     "smartcity": ["base", "heads", "encoder"],
     "smartcity_gpu": ["base", "heads", "encoder", "gpu"],
     "smartcity_hub": ["base", "heads", "encoder", "hub"],
+    "smartcity_half": ["base", "heads", "encoder", "half"],
     "smartcity_search": ["base", "heads", "encoder", "search"],
     "tiny": ["base", "heads", "encoder", "tiny"],
     "spancat": ["base", "spans", "encoder"],

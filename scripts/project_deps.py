@@ -30,7 +30,7 @@ LOOKUPS = {
     "xinzhi/encoders/sources.py": ("xinzhi_encoder_sources",),
     "xinzhi/corpora/formats/__init__.py": ("xinzhi_formats",),
 }
-TRAINING_ONLY = ("spacy_loggers", "spacy_batchers", "spacy_readers")
+TRAINING_ONLY = ("spacy_callbacks", "spacy_loggers", "spacy_batchers", "spacy_readers")
 RUNS_PIPELINE = ("train", "calibrate", "evaluate", "package", "verify")
 
 

@@ -171,6 +171,12 @@ def check_format(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
     assert all(isinstance(item, Record) for item in fmt.read(files[-1], AUTO))
 
 
+def check_callback(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
+    callback = spacy.registry.callbacks.get(point.name)(teacher=str(folder / "none"))
+    with pytest.raises(XinzhiError, match="cannot be loaded"):
+        callback(spacy.blank("zh"))
+
+
 CHECKS = {
     "console_scripts": check_command,
     "spacy_cli": check_spacy_command,
@@ -181,6 +187,7 @@ CHECKS = {
     "spacy_tokenizers": check_tokenizer,
     "spacy_loggers": check_logger,
     "spacy_batchers": check_batcher,
+    "spacy_callbacks": check_callback,
     "xinzhi_encoder_sources": check_encoder_source,
     "xinzhi_formats": check_format,
 }

@@ -285,6 +285,8 @@ def forward(
 
     def backprop(d_output: EncoderBatch) -> list[Doc]:
         gradient = xp2torch(cast(Floats2d, d_output.flat), device=shim.device)
+        if extra := model.attrs.get("extra_gradient"):
+            gradient = gradient + extra(docs, output)
         torch_backprop(ArgsKwargs(args=((output,),), kwargs={"grad_tensors": (gradient,)}))
         return docs
 
