@@ -18,8 +18,10 @@ COMMANDS = [
     "search",
     "calibrate",
     "evaluate",
+    "compare",
     "package",
     "verify",
+    "apply",
     "benchmark",
 ]
 

@@ -82,7 +82,7 @@ def compare_counts(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> list[Difference]:
-    """Compare two systems by several metrics, on the same resamples.
+    """Compare two systems by several metrics.
 
     a, b (ndarray): Counts of each system, shape (documents, columns), documents in the same order.
     metrics (Sequence): What to compare.
@@ -93,63 +93,56 @@ def compare_counts(
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     scores = [(float(m.score(a.sum(0))), float(m.score(b.sum(0)))) for m in metrics]
-    swapped = randomised(a, b, metrics, resamples, seed)
     drawn = bootstrapped(a, b, metrics, resamples, seed)
     found = []
-    for i, (score_a, score_b) in enumerate(scores):
+    for i, (metric, (score_a, score_b)) in enumerate(zip(metrics, scores, strict=True)):
         change = score_b - score_a
         if np.isnan(change):
             found.append(Difference(_or_none(score_a), _or_none(score_b)))
             continue
         draws = drawn[i][~np.isnan(drawn[i])]
         low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2]).tolist()
-        p, p_bootstrap = swapped.p_value(i, change), share_as_large(draws - change, change)
+        p = randomised(a, b, metric, resamples, seed).p_value(change)
+        p_bootstrap = share_as_large(draws - change, change)
         found.append(Difference(score_a, score_b, change, low, high, p, p_bootstrap))
     return found
-
-
-def differences(a: np.ndarray, b: np.ndarray, metrics: Sequence[Metric]) -> np.ndarray:
-    """RETURNS (ndarray): b - a by each metric, from sums (..., columns): (metrics, ...)."""
-    return np.stack([metric.score(b) - metric.score(a) for metric in metrics])
 
 
 @dataclass(frozen=True)
 class Swapped:
     """Differences under swaps.
 
-    values (ndarray): Shape (metrics, swaps).
+    values (ndarray): Shape (swaps,).
     exact (bool): Whether these are all swaps that there are.
     """
 
     values: np.ndarray
     exact: bool
 
-    def p_value(self, metric: int, observed: float) -> float:
+    def p_value(self, observed: float) -> float:
         """RETURNS (float): The two-sided p-value of an observed difference."""
-        return share_as_large(self.values[metric], observed, exact=self.exact)
+        return share_as_large(self.values, observed, exact=self.exact)
 
 
-def randomised(
-    a: np.ndarray, b: np.ndarray, metrics: Sequence[Metric], resamples: int, seed: int
-) -> Swapped:
+def randomised(a: np.ndarray, b: np.ndarray, metric: Metric, resamples: int, seed: int) -> Swapped:
     """Differences when the outputs of both systems are swapped on a random half of the documents.
 
-    Documents on which the systems do not differ do not matter, and are left out. If all swaps of
-    the others are no more than `resamples`, they are gone through one by one.
+    Documents on which the counts of the metric do not differ do not matter, and are left out. If
+    all swaps of the others are no more than `resamples`, they are gone through one by one.
 
     a, b (ndarray): Counts, shape (documents, columns).
     RETURNS (Swapped): The differences.
     """
+    a, b = a[:, metric.columns], b[:, metric.columns]
     change = (b - a)[(a != b).any(1)]
     documents = len(change)
     exact = documents < 63 and 2**documents <= resamples + 1
     total_a, total_b = a.sum(0), b.sum(0)
-    blocks = _all_swaps(documents) if exact else _random_swaps(documents, resamples, seed)
     found = []
-    for swaps in blocks:
+    for swaps in _all_swaps(documents) if exact else _random_swaps(documents, resamples, seed):
         moved = swaps @ change
-        found.append(differences(total_a + moved, total_b - moved, metrics))
-    return Swapped(np.concatenate(found, axis=1), exact)
+        found.append(metric.formula(total_b - moved) - metric.formula(total_a + moved))
+    return Swapped(np.concatenate(found), exact)
 
 
 def bootstrapped(
@@ -168,7 +161,8 @@ def bootstrapped(
         rows = np.repeat(np.arange(size), documents) * documents
         times = np.bincount(rows + drawn.ravel(), minlength=size * documents)
         weights = times.reshape(size, documents).astype(float)
-        found.append(differences(weights @ a, weights @ b, metrics))
+        sums_a, sums_b = weights @ a, weights @ b
+        found.append([metric.score(sums_b) - metric.score(sums_a) for metric in metrics])
     return np.concatenate(found, axis=1)
 
 
