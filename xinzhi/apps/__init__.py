@@ -1,0 +1,1 @@
+"""Applications: thin, built on the components."""
