@@ -22,7 +22,9 @@ COMMANDS = [
     "package",
     "verify",
     "apply",
+    "serve",
     "benchmark",
+    "optimize",
 ]
 
 for _name in COMMANDS:

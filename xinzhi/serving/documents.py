@@ -1,0 +1,198 @@
+"""What the OpenAPI document says of each endpoint, with examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from . import replies
+from .schemas import ManyTexts, Offsets, OneText, Similar, Swap
+from .settings import ServeSettings
+
+LIMITS = ("max_body_bytes", "max_stream_bytes", "max_text_characters", "max_texts")
+TEXT = "社区开通了刷脸门禁，老人也能用一网通办预约体检，大家都说方便。"
+RESULT = {
+    "length": 31,
+    "entities": [{"start": 5, "end": 9, "label": "技术", "text": "刷脸门禁", "confidence": 0.94}],
+    "heads": {"sentiment": {"negative": 0.03, "positive": 0.97}},
+    "cats": {"sentiment/negative": 0.03, "sentiment/positive": 0.97},
+    "scores": {},
+    "abstained": {},
+    "decisions": {"sentiment": "positive"},
+    "answers": [],
+    "spans": {},
+}
+MODEL = {"name": "smartcity", "version": "0.1.0"}
+PROBLEMS = {
+    400: "Not JSON: syntax, UTF-8, a lone surrogate, nesting; not gzip",
+    401: "API key missing or wrong",
+    403: "The key does not open this model",
+    404: "No such model or version",
+    408: "The body took too long to arrive",
+    409: "The version cannot be served",
+    413: "Body, text or number of texts over the limit",
+    415: "Not declared as JSON",
+    421: "The Host header names another machine",
+    422: "Not the documented form",
+    429: "Too many texts wait, or the key's limit is used up; Retry-After says how long",
+    500: "The pipeline fails on this text",
+    501: "The model has no encoder of xinzhi",
+    503: "Not ready",
+    504: "No answer in time",
+}
+COMMON = (401, 421)
+ANALYZE = (400, 403, 404, 408, 413, 415, 422, 429, 500, 504)
+SECURITY: dict[str, Any] = {"security": [{"bearer": []}, {"key": []}, {}]}
+
+
+def analyze(settings: ServeSettings) -> dict[str, Any]:
+    """RETURNS (dict): Arguments of the route of `POST /v1/analyze`."""
+    one, many = schema(OneText, settings), schema(ManyTexts, settings)
+    answered = {"summary": "A text", "value": {"model": MODEL, "results": [RESULT]}}
+    line = {"id": 1, "model": MODEL, **RESULT}
+    return {
+        "summary": "Analyze one text or several",
+        "responses": {
+            200: {
+                "model": replies.AnalyzeReply,
+                "content": {
+                    "application/json": {"examples": {"one": answered}},
+                    "application/x-ndjson": {"schema": {"type": "string"}, "example": str(line)},
+                },
+            },
+            **problems(*ANALYZE),
+        },
+        "openapi_extra": {
+            **SECURITY,
+            "parameters": _parameters(),
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": {"oneOf": [one, many]},
+                        "examples": {
+                            "one": {"summary": "One text", "value": {"text": TEXT}},
+                            "many": {
+                                "summary": "Several, one head, offsets for JavaScript",
+                                "value": {
+                                    "texts": [TEXT, "Parking is easy now."],
+                                    "offsets": "utf16",
+                                },
+                            },
+                        },
+                    },
+                    "application/x-ndjson": {
+                        "schema": {"type": "string"},
+                        "example": '{"id": 1, "text": "一网通办真方便"}\n{"id": 2, "text": "…"}\n',
+                    },
+                },
+            },
+        },
+    }
+
+
+def similar(settings: ServeSettings) -> dict[str, Any]:
+    """RETURNS (dict): Arguments of the route of `POST /v1/similar`."""
+    example = {"text": "怎么办社保卡", "candidates": ["社保卡办理流程", "公交线路查询"]}
+    return {
+        "summary": "Compare a text with candidates",
+        "responses": {200: {"model": replies.SimilarReply}, **problems(*ANALYZE, 501)},
+        "openapi_extra": {**SECURITY, **request_body(schema(Similar, settings), example)},
+    }
+
+
+def models() -> dict[str, Any]:
+    """RETURNS (dict): Arguments of the route of `GET /v1/models`."""
+    responses = {200: {"model": replies.ModelsReply}, **problems()}
+    return {"summary": "Models", "responses": responses, "openapi_extra": SECURITY}
+
+
+def model() -> dict[str, Any]:
+    """RETURNS (dict): Arguments of the route of `GET /v1/model`."""
+    return {
+        "summary": "One model: meta, labels, scores, versions, thresholds",
+        "responses": {200: {"model": replies.ModelReply}, **problems(403, 404)},
+        "openapi_extra": {**SECURITY, "parameters": [_parameter("model", {"type": "string"})]},
+    }
+
+
+def change_version() -> dict[str, Any]:
+    """RETURNS (dict): Arguments of the route that changes the version of a model."""
+    body = request_body(Swap.model_json_schema(), {"version": "0.2.0"})
+    return {
+        "summary": "Serve another version; the requests under way are answered by the old one",
+        "responses": {
+            200: {"model": replies.SwapReply},
+            **problems(400, 403, 404, 408, 409, 413, 415, 422),
+        },
+        "openapi_extra": {**SECURITY, **body},
+    }
+
+
+def roll_back() -> dict[str, Any]:
+    """RETURNS (dict): Arguments of the route that goes back to the version before."""
+    return {
+        "summary": "Serve the version before the last change",
+        "responses": {200: {"model": replies.SwapReply}, **problems(403, 404, 409)},
+        "openapi_extra": SECURITY,
+    }
+
+
+def health() -> dict[str, Any]:
+    """RETURNS (dict): Arguments of the routes of the probes."""
+    return {"responses": {200: {"model": replies.Status}, **problems(503)}}
+
+
+def metrics() -> dict[str, Any]:
+    """RETURNS (dict): Arguments of the route of `GET /metrics`."""
+    text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+    return {
+        "summary": "Counters for Prometheus",
+        "responses": {200: text, **problems(403)},
+        "openapi_extra": SECURITY,
+    }
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """RETURNS (dict): Status -> its problem response."""
+    content = {"application/problem+json": {"schema": replies.ProblemReply.model_json_schema()}}
+    return {
+        status: {"description": PROBLEMS[status], "content": content}
+        for status in sorted({*COMMON, *statuses})
+    }
+
+
+def request_body(body_schema: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
+    """RETURNS (dict): The part of the document that describes a JSON body."""
+    content = {"application/json": {"schema": body_schema, "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def schema(kind: type[BaseModel], settings: ServeSettings) -> dict[str, Any]:
+    """RETURNS (dict): The JSON schema of a request, with the limits of this service."""
+    found = kind.model_json_schema()
+    members = found["properties"]
+    if "text" in members:
+        members["text"]["maxLength"] = settings.max_text_characters
+    for name in ("texts", "candidates"):
+        if name in members:
+            members[name]["maxItems"] = settings.max_texts - (name == "candidates")
+            members[name]["items"]["maxLength"] = settings.max_text_characters
+    return found
+
+
+def _parameters() -> list[dict[str, Any]]:
+    names: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
+    listed = {"style": "form", "explode": False}
+    return [
+        _parameter("model", {"type": "string"}),
+        {**_parameter("components", names), **listed},
+        {**_parameter("heads", names), **listed},
+        _parameter("offsets", {"enum": list(Offsets.__args__)}),  # type: ignore[attr-defined]
+        _parameter("alternatives", {"type": "boolean"}),
+    ]
+
+
+def _parameter(name: str, of: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": of}

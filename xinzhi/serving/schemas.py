@@ -1,0 +1,112 @@
+"""What requests look like, and how they are checked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
+
+from .problems import Problem
+
+# U+0000 is no character of a text; lone surrogates are refused when the JSON is read.
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+Offsets = Literal["codepoints", "utf16"]
+MOST_NAMES = 100
+MOST_ERRORS = 5
+
+
+class Strict(BaseModel):
+    """Unknown members are refused, and nothing is converted silently."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Options(Strict):
+    """What to run and what to return."""
+
+    model: Name | None = Field(None, description="Name of the model; default: the service's")
+    components: list[Name] | None = Field(
+        None, max_length=MOST_NAMES, description="Components to run; default: all"
+    )
+    heads: list[Name] | None = Field(
+        None, max_length=MOST_NAMES, description="Heads to return; default: all"
+    )
+    offsets: Offsets = Field("codepoints", description="Unit of start, end and length")
+    alternatives: bool = Field(False, description="Next-best labels of each entity")
+
+
+class OneText(Options):
+    """One text."""
+
+    text: Text
+
+    @property
+    def all_texts(self) -> list[str]:
+        """RETURNS (list): The text."""
+        return [self.text]
+
+
+class ManyTexts(Options):
+    """Several texts."""
+
+    texts: list[Text] = Field(min_length=1)
+
+    @property
+    def all_texts(self) -> list[str]:
+        """RETURNS (list): The texts."""
+        return self.texts
+
+
+class Line(Strict):
+    """One line of a JSON Lines body."""
+
+    id: str | int | None = None
+    text: Text
+
+
+class Similar(Strict):
+    """A text and what to compare it with."""
+
+    text: Text
+    candidates: list[Text] = Field(min_length=1)
+    model: Name | None = None
+
+
+class Swap(Strict):
+    """The version to serve."""
+
+    version: Name
+
+
+Request = TypeVar("Request", bound=Strict)
+
+
+def check(kind: type[Request], value: Any) -> Request:
+    """RETURNS (Strict): The value as that kind of request.
+
+    RAISES (Problem): 422 with what does not fit; never with the text itself.
+    """
+    try:
+        return kind.model_validate(value)
+    except ValidationError as err:
+        found = err.errors(include_url=False, include_input=False, include_context=False)
+        errors = [
+            {"at": "/".join(str(step)[:50] for step in error["loc"]), "message": error["msg"]}
+            for error in found[:MOST_ERRORS]
+        ]
+        raise Problem(
+            422, "invalid_request", "The request does not have the documented form.", errors=errors
+        ) from None
+
+
+def read_json(body: bytes) -> Any:
+    """RETURNS (Any): The value of a JSON text.
+
+    RAISES (Problem): 400 if it is none: syntax, invalid UTF-8, a lone surrogate, nesting.
+    """
+    try:
+        return from_json(body, allow_inf_nan=False, cache_strings="none")
+    except ValueError as err:
+        raise Problem(400, "invalid_json", f"The body is not valid JSON: {err}.") from None

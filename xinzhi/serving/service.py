@@ -1,0 +1,117 @@
+"""The parts of a running service, put together, and its life from start to drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import XinzhiError
+from .devices import claim_gpu
+from .engine import Engine
+from .inference import prepare_thread
+from .keys import Caller, Keyring
+from .manifest import Manifest
+from .metrics import Metrics, forget_dead_workers
+from .models import LoadedModel
+from .problems import Problem
+from .settings import ServeSettings
+from .store import ModelStore
+
+logger = logging.getLogger("xinzhi.serving")
+
+
+class Service:
+    """Everything that the endpoints of one worker share.
+
+    settings (ServeSettings): The settings.
+    """
+
+    def __init__(self, settings: ServeSettings) -> None:
+        if not settings.models:
+            raise XinzhiError(
+                "There is no model to serve.", "Name a pipeline: xinzhi serve PIPELINE"
+            )
+        self.settings = settings
+        self.keys = Keyring(settings.keys)
+        self.metrics = Metrics()
+        self.gpu_id = claim_gpu(settings.gpu_ids, runtime_folder())
+        self.engine = Engine(settings, self.metrics, self.gpu_id)
+        self.store = ModelStore(
+            settings.models,
+            settings.default_model,
+            Manifest(settings.manifest or runtime_folder() / "manifest.json"),
+            self.metrics,
+            lambda: prepare_thread(self.gpu_id, 0),
+        )
+        self.draining = False
+        self.ready = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Load the models and serve until the block ends; then what was accepted is finished."""
+        forget_dead_workers()
+        await self.store.load_all()
+        self.engine.start(worker_threads(self.settings))
+        watch = asyncio.ensure_future(
+            self.store.watch(self.settings.watch_seconds, self.settings.renew_after_texts)
+        )
+        self._drain_before_shutdown()
+        self.ready = True
+        try:
+            yield
+        finally:
+            self.ready = False
+            watch.cancel()
+            await self.engine.stop()
+
+    def _drain_before_shutdown(self) -> None:
+        """On SIGTERM answer with `Connection: close` and not ready for a while, so that clients and
+        balancers go elsewhere; only then let the server close its socket."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        loop = asyncio.get_running_loop()
+        close = signal.getsignal(signal.SIGTERM)
+
+        def drain(number: int, frame: Any) -> None:
+            if self.draining or not callable(close):
+                return
+            self.draining = True
+            seconds = self.settings.drain_seconds
+            loop.call_soon_threadsafe(loop.call_later, seconds, close, number, frame)
+
+        signal.signal(signal.SIGTERM, drain)
+
+    def administrator(self, caller: Caller, model: str) -> None:
+        """RAISES (Problem): 403 unless the caller may change versions of that model."""
+        if not caller.admin:
+            raise Problem(403, "not_admin", "Only a key with admin = true may do this.")
+        self.model(model, caller)
+
+    def model(self, name: str | None, caller: Caller) -> LoadedModel:
+        """RETURNS (LoadedModel): See `ModelStore.get`."""
+        return self.store.get(name, caller)
+
+
+def worker_threads(settings: ServeSettings) -> int:
+    """RETURNS (int): Threads of a worker's arithmetic; 0: as the libraries choose."""
+    if settings.threads or settings.workers == 1:
+        return settings.threads
+    return max(1, (os.cpu_count() or 1) // settings.workers)
+
+
+RUNTIME = "XINZHI_SERVE_RUNTIME"
+
+
+def runtime_folder() -> Path:
+    """RETURNS (Path): A folder that all workers of this service share, gone with the service."""
+    if RUNTIME not in os.environ:
+        os.environ[RUNTIME] = tempfile.mkdtemp(prefix="xinzhi-serve-")
+    return Path(os.environ[RUNTIME])

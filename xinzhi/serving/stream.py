@@ -1,0 +1,147 @@
+"""JSON Lines in, JSON Lines out, in order, both at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Any
+
+from pydantic_core import to_json
+from spacy.tokens import Doc
+from starlette.types import Receive, Scope, Send
+
+from .batching import Failure, Plan
+from .bodies import Body, ClientGone, lines
+from .engine import failed
+from .keys import Caller
+from .problems import Problem
+from .schemas import Line, check, read_json
+from .service import Service
+
+BATCHES_AHEAD = 2
+PAUSE = 0.02  # seconds until a full queue is asked again
+BYTES_PER_CHARACTER = 12  # a character outside the BMP written as two \u escapes
+
+
+class LineStream:
+    """The answer to a JSON Lines request; an ASGI application.
+
+    The body is read as it comes, whether or not the client reads the answers: a client that sends
+    everything first does not block. What has been read and not answered is bounded by the limit of
+    the body. Every line is answered by the same version of the model.
+
+    service (Service): The service.
+    caller (Caller): Who asks; its limit slows the stream down.
+    plan (Plan): What to do with each text.
+    convert (Callable): Turns a Doc into plain data.
+    body (Body): The lines.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        caller: Caller,
+        plan: Plan,
+        convert: Callable[[Doc], Any],
+        body: Body,
+    ) -> None:
+        self._service = service
+        self._caller = caller
+        self._plan = plan
+        self._convert = convert
+        self._body = body
+        self._room = asyncio.Semaphore(BATCHES_AHEAD * service.settings.max_batch_texts)
+        self._answers: asyncio.Queue[asyncio.Future[bytes] | None] = asyncio.Queue()
+        self._lines: asyncio.Queue[bytes | Problem | None] = asyncio.Queue()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer every line; stop when the client goes."""
+        facts = scope["state"]["facts"]
+        reader = asyncio.ensure_future(self._read(receive))
+        starter = asyncio.ensure_future(self._start_answers())
+        writer = asyncio.ensure_future(self._write(send))
+        try:
+            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+            if reader.done() and isinstance(reader.exception(), ClientGone):
+                facts["client_gone"] = True
+                return
+            facts["texts"] = await writer
+        finally:
+            for task in (reader, starter, writer):
+                task.cancel()
+            while not self._answers.empty():
+                answer = self._answers.get_nowait()
+                if answer is not None:
+                    answer.cancel()
+
+    async def _read(self, receive: Receive) -> None:
+        """Fill the list of lines, then watch for the client to go."""
+        longest = BYTES_PER_CHARACTER * self._service.settings.max_text_characters + 1024
+        try:
+            async for line in lines(self._body.parts(), longest):
+                self._lines.put_nowait(_too_long() if line is None else line)
+        except Problem as problem:
+            self._lines.put_nowait(problem)
+        self._lines.put_nowait(None)
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        raise ClientGone
+
+    async def _start_answers(self) -> None:
+        while (line := await self._lines.get()) is not None:
+            await self._room.acquire()
+            self._answers.put_nowait(asyncio.ensure_future(self._answer(line)))
+        self._answers.put_nowait(None)
+
+    async def _write(self, send: Send) -> int:
+        """RETURNS (int): How many lines were answered."""
+        headers = [(b"content-type", b"application/x-ndjson")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        count = 0
+        while (answer := await self._answers.get()) is not None:
+            line = await answer
+            self._room.release()
+            await send({"type": "http.response.body", "body": line, "more_body": True})
+            count += 1
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return count
+
+    async def _answer(self, line: bytes | Problem) -> bytes:
+        """RETURNS (bytes): A line: the result, or what is wrong with this one."""
+        given: Any = None
+        try:
+            if isinstance(line, Problem):
+                raise line
+            value = read_json(line)
+            given = line_id(value)
+            text = check(Line, value).text
+            result = {"model": self._plan.model.label, **await self._run(text)}
+        except Problem as problem:
+            result = {"problem": problem.to_dict()}
+        return to_json({"id": given, **result}, inf_nan_mode="null") + b"\n"
+
+    async def _run(self, text: str) -> dict[str, Any]:
+        limit = self._service.settings.max_text_characters
+        if len(text) > limit:
+            raise _too_long()
+        while (seconds := self._caller.bucket.wait_for(1)) > 0:
+            await asyncio.sleep(min(seconds, math.ceil(seconds)))
+        engine = self._service.engine
+        while not engine.has_room():
+            await asyncio.sleep(PAUSE)
+        (result,) = await engine.within_deadline(engine.submit([text], self._plan, self._convert))
+        if isinstance(result, Failure):
+            raise failed(self._plan, 0)
+        return result
+
+
+def line_id(value: Any) -> str | int | None:
+    """RETURNS (str / int): The id of a line, if it has a proper one."""
+    given = value.get("id") if isinstance(value, dict) else None
+    proper = isinstance(given, (str, int)) and not isinstance(given, bool)
+    return given if proper else None
+
+
+def _too_long() -> Problem:
+    return Problem(413, "text_too_long", "The text of this line is too long. Cut it.")
