@@ -12,6 +12,7 @@ from spacy.cli.train import train as spacy_train
 from spacy.training.initialize import init_nlp
 from spacy.util import load_config
 
+from xinzhi.errors import XinzhiError
 from xinzhi.training.checkpoint import latest_checkpoint, read_state
 from xinzhi.training.loop import CHECKPOINTS, Trainer
 from xinzhi.training.settings import RunSettings
@@ -25,11 +26,15 @@ class Killed(BaseException):
     """Stands for kill -9: nothing in the library catches it."""
 
 
-def trainer(config: str, output: str, every: int | None = None, **overrides: Any) -> Trainer:
+def trainer(
+    config: str, output: str, every: int | None = None, epochs: bool = False, **overrides: Any
+) -> Trainer:
     names = {name.replace("__", "."): value for name, value in overrides.items()}
     nlp = init_nlp(load_config(config, overrides=names, interpolate=False))
     Path(output).mkdir(exist_ok=True)
-    return Trainer(nlp, Path(output), RunSettings(checkpoint_every=every))
+    return Trainer(
+        nlp, Path(output), RunSettings(checkpoint_every=every, evaluate_every_epoch=epochs)
+    )
 
 
 def run(config: str, output: str, resume: bool = False, **settings: Any) -> Trainer:
@@ -83,6 +88,30 @@ def test_resumed_as_if_never_stopped(
     assert resumed.progress.words == whole.progress.words
     best = (spacy.load(Path(folder) / "model-best") for folder in ("whole", "parts"))
     assert len({weights_hash(nlp) for nlp in best}) == 1
+
+
+EPOCHS = {"epochs": True, "training__max_epochs": 3, "training__max_steps": 0}
+
+
+def test_an_evaluation_at_the_end_of_each_epoch(project: Path) -> None:
+    whole = run("ours.cfg", "whole", **EPOCHS)
+    steps = [step for _, step in whole.progress.results]
+    assert len(steps) == 3
+    assert steps[-1] == whole.progress.step  # nothing is trained that is not evaluated
+    stop_at(trainer("ours.cfg", "parts", 1, **EPOCHS), steps[0] + 2)
+    resumed = run("ours.cfg", "parts", resume=True, every=1, **EPOCHS)
+    assert weights_hash(resumed.nlp) == weights_hash(whole.nlp)
+    assert resumed.progress.results == whole.progress.results
+
+
+def test_an_evaluation_at_the_end_of_an_epoch_that_is_cut_short(project: Path) -> None:
+    whole = run("ours.cfg", "whole", epochs=True, training__max_steps=2, training__patience=1)
+    assert [step for _, step in whole.progress.results] == [2]
+
+
+def test_a_stream_has_no_epochs(project: Path) -> None:
+    with pytest.raises(XinzhiError, match="max_epochs = -1 streams"):
+        trainer("ours.cfg", "out", epochs=True, training__max_epochs=-1)
 
 
 def test_the_state_of_the_optimizer_is_restored(project: Path) -> None:

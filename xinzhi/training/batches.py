@@ -12,6 +12,7 @@ from spacy.errors import Errors
 from spacy.language import Language
 from spacy.training import Example
 
+from ..errors import XinzhiError
 from .random_state import python_state, random_state, set_python_state, set_random_state
 
 Batch = list[Example]
@@ -28,7 +29,12 @@ class BatchStream:
     corpus (Callable): Reads the training corpus.
     batcher (Callable): Makes batches of examples.
     max_epochs (int): 0 for no end, -1 to stream the corpus without shuffling.
+    whole_epochs (bool): Make all batches of an epoch at its start, so that `epoch_ends` is known.
+
+    epoch_ends (bool): Whether the current batch is the last one of its epoch.
     """
+
+    epoch_ends = False
 
     def __init__(
         self,
@@ -36,17 +42,26 @@ class BatchStream:
         corpus: Callable[[Language], Iterable[Example]],
         batcher: Callable[[Iterable[Example]], Iterable[Batch]],
         max_epochs: int,
+        whole_epochs: bool = False,
     ) -> None:
+        if whole_epochs and max_epochs < 0:
+            raise XinzhiError(
+                "run.evaluate_every_epoch needs epochs, but training.max_epochs = -1 streams the "
+                "corpus.",
+                "Set training.max_epochs to 0 or more, or use training.eval_frequency.",
+            )
         self.nlp = nlp
         self.corpus = corpus
         self.schedules = count_schedules(batcher)
         self.batcher = batcher
         self.max_epochs = max_epochs
+        self.whole_epochs = whole_epochs
         self.examples: list[Example] = []
         self.epoch = 0
         self._reading: list[Any] = []
         self._epoch_start: dict[str, Any] = {"order": []}
         self._used = 0
+        self._batches = 0
 
     def position(self) -> dict[str, Any]:
         """RETURNS (dict): Where the stream is, fit for JSON."""
@@ -65,6 +80,7 @@ class BatchStream:
             position = None
             for batch in batches:
                 self._used += 1
+                self.epoch_ends = self.whole_epochs and self._used == self._batches
                 yield self.epoch, batch
             self.epoch += 1
 
@@ -85,7 +101,7 @@ class BatchStream:
         schedules = [schedule.used for schedule in self.schedules]
         self._epoch_start = {"order": order, "python": python_state(), "schedules": schedules}
         self._used = 0
-        return iter(self.batcher(self._epoch_examples()))
+        return self._make_batches()
 
     def _rest_of_epoch(self, position: dict[str, Any]) -> Iterator[Batch]:
         """Make an epoch again, drop the batches that have been used."""
@@ -94,11 +110,18 @@ class BatchStream:
         for schedule, used in zip(self.schedules, position["schedules"], strict=True):
             schedule.advance(used)
         set_python_state(position["python"])
-        batches = iter(self.batcher(self._epoch_examples()))
+        batches = self._make_batches()
         for _ in islice(batches, self._used):
             pass
         set_random_state(position["random"])
         return batches
+
+    def _make_batches(self) -> Iterator[Batch]:
+        batches = self.batcher(self._epoch_examples())
+        if self.whole_epochs:
+            batches = list(batches)
+            self._batches = len(batches)
+        return iter(batches)
 
     def _epoch_examples(self) -> Iterable[Example]:
         if self.max_epochs < 0:

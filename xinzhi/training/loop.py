@@ -128,7 +128,13 @@ class Trainer:
         self.frozen: list[str] = training["frozen_components"]
         self.optimizer = training["optimizer"]
         self.updater = Updater(nlp, training)
-        self.stream = BatchStream(nlp, train_corpus, training["batcher"], training["max_epochs"])
+        self.stream = BatchStream(
+            nlp,
+            train_corpus,
+            training["batcher"],
+            training["max_epochs"],
+            whole_epochs=settings.evaluate_every_epoch,
+        )
         self.score = create_evaluation_callback(nlp, dev_corpus, training["score_weights"])
         self.before_to_disk = create_before_to_disk_callback(training["before_to_disk"])
         self.logger = wrap_logger(training["logger"])
@@ -205,9 +211,14 @@ class Trainer:
             "gradient_norm": norm,
         }
         score, scores = None, None
-        if step % self.training["eval_frequency"] == 0:
+        if self._is_evaluated(step):
             score, scores = self._evaluate(batch, info["step_losses"])
         return {**info, **self._counts(), "score": score, "other_scores": scores}
+
+    def _is_evaluated(self, step: int) -> bool:
+        if self.settings.evaluate_every_epoch:
+            return self.stream.epoch_ends or step == (self.training["max_steps"] or -1)
+        return step % self.training["eval_frequency"] == 0
 
     def _counts(self) -> Info:
         progress = self.progress
@@ -276,7 +287,7 @@ class Trainer:
     def _reason_to_stop(self) -> str | None:
         """RETURNS (str): The limit that spaCy's settings have reached, or None."""
         patience, max_steps = self.training["patience"], self.training["max_steps"]
-        since = self.progress.steps_since_best
+        since = self.progress.steps_since_best if self.progress.results else 0
         if patience and since >= patience:
             return f"no better score in {since} steps (training.patience = {patience})"
         if max_steps and self.progress.step >= max_steps:

@@ -18,6 +18,8 @@ class RunSettings:
         (spaCy's own training.patience counts steps. It holds as well, if it is not 0.)
     checkpoint_every (int | None): Write a checkpoint every so many steps; None: only at
         evaluations, where one is always written.
+    evaluate_every_epoch (bool): Evaluate at the end of each epoch (and of training), in place of
+        every training.eval_frequency steps.
     collapse_ratio (float): A score below this share of the best one counts as collapsed.
     collapse_evaluations (int | None): Stop after so many collapsed evaluations in a row; None is
         off.
@@ -25,6 +27,7 @@ class RunSettings:
 
     patience: int | None = None
     checkpoint_every: int | None = None
+    evaluate_every_epoch: bool = False
     collapse_ratio: float = 0.5
     collapse_evaluations: int | None = 2
 
@@ -35,6 +38,8 @@ class RunSettings:
                 raise _not_valid(name, value, "a whole number, or null for off")
             if value is not None and value < 1:
                 raise _not_valid(name, value, "1 or more, or null for off")
+        if not isinstance(self.evaluate_every_epoch, bool):
+            raise _not_valid("evaluate_every_epoch", self.evaluate_every_epoch, "true or false")
         ratio = self.collapse_ratio
         if not isinstance(ratio, int | float) or not 0 < ratio < 1:
             raise _not_valid("collapse_ratio", ratio, "a number between 0 and 1")
