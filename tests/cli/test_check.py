@@ -42,3 +42,13 @@ def test_json_report_that_cannot_be_written(tmp_path):
     assert result.exit_code == 1
     assert "cannot be written" in result.output
     assert "Traceback" not in result.output
+
+
+def test_an_empty_file(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.touch()
+    result = CliRunner().invoke(app, ["check", str(path)])
+    assert result.exit_code == 1
+    assert "Files that cannot be read: 1" in result.output
+    assert "the file is empty" in result.output
+    assert "Correct" not in result.output

@@ -38,3 +38,11 @@ def test_strict(tmp_path):
     arguments = ["convert", str(source), str(tmp_path / "out"), "--lang", "en", "--strict"]
     assert CliRunner().invoke(app, arguments).exit_code == 1
     assert CliRunner().invoke(app, arguments[:-1]).exit_code == 0
+
+
+def test_another_encoding_is_named(tmp_path):
+    source = tmp_path / "train.jsonl"
+    source.write_bytes('{"text": "去北京开会", "label": [[1, 3, "地点"]]}\n'.encode("gb18030") * 3)
+    result = CliRunner().invoke(app, ["convert", str(source), str(tmp_path / "corpus")])
+    assert result.exit_code == 0
+    assert "read as GB18030" in result.output

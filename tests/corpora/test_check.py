@@ -118,7 +118,8 @@ def test_problems_are_those_of_convert(write_jsonl):
     assert "dev.jsonl:1 (record 9): entity label 'B' never occurs in train" in facts
     assert len(report.problems) == 3
     text = printed(report)
-    assert "Problems that stop a conversion: 3" in text
+    assert "Problems that stop a conversion: 2" in text
+    assert "Files that cannot be read: 1" in text
     assert "→ Correct these records" in text
     assert "dev.jsonl: 'tags', records: 1" in text
     json.dumps(report.to_dict())

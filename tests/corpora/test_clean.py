@@ -113,6 +113,14 @@ def test_records_that_cannot_be_read_are_listed(write_jsonl, tmp_path):
     assert (report.records, report.kept) == (2, 1)
 
 
+def test_nothing_that_can_be_read(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.touch()
+    with pytest.raises(XinzhiError, match=r"no record to clean\.\n  .*the file is empty"):
+        clean([path], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -107,6 +107,20 @@ def test_empty_files(write_jsonl):
     }
 
 
+def test_files_that_cannot_be_read(write_jsonl, tmp_path):
+    good = write_jsonl("train.jsonl", *records("甲"))
+    empty, folder = tmp_path / "dev.jsonl", tmp_path / "more"
+    empty.touch()
+    folder.mkdir()
+    (folder / "new.jsonl").write_bytes(b"\n\n")
+    (folder / "part.jsonl").write_text(json.dumps(records("乙", 1)[0]), encoding="utf8")
+    report = check([good, empty, folder])
+    (finding,) = report.findings
+    assert (finding.rule, finding.level) == ("unreadable", "error")
+    assert finding.fact.endswith(f": {empty}, {folder / 'new.jsonl'}.")
+    assert "annotated texts" in finding.fix
+
+
 def test_without_the_library_near_duplicates_are_not_looked_for(write_jsonl, monkeypatch):
     monkeypatch.setattr("xinzhi.corpora.check.has_minhash", lambda: False)
     report = check([write_jsonl("train.jsonl", *records("甲"))])

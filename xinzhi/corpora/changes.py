@@ -15,6 +15,9 @@ Outcome: TypeAlias = Literal["kept", "trimmed", "moved", "dropped", "note"]
 OUTCOMES: tuple[Outcome, ...] = ("kept", "trimmed", "moved", "dropped")
 
 
+READER_NOTE = "note of the reader"
+
+
 @dataclass(frozen=True)
 class Change:
     """Something that did not go through as it was, or that somebody should know.
@@ -48,7 +51,7 @@ class Change:
         """RETURNS (Change): What became of a record that a reader could not deliver."""
         outcome: Outcome = "note" if problem.kind == "note" else "dropped"
         reason = {"error": "cannot be used", "skipped": "left out on purpose"}.get(
-            problem.kind, "note of the reader"
+            problem.kind, READER_NOTE
         )
         place = (problem.source, problem.line, problem.record_id)
         return cls("record", outcome, reason, problem.fact, *place, problem.kind == "error")

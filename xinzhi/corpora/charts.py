@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
+
+from ..svg import element, picture, text
 
 COLOURS = ("#2b6cb0", "#dd8a2b", "#4b9e5f", "#9b59b6", "#7f8c8d")
 WIDTH, LABEL, BAR = 720, 190, 12
@@ -23,13 +25,13 @@ def label_bars(counts: Mapping[str, Mapping[str, int]], labels: Sequence[str]) -
     parts = []
     for row, label in enumerate(labels):
         y = row * step
-        parts.append(_text(LABEL - 8, y + step / 2, label, anchor="end"))
+        parts.append(text(LABEL - 8, y + step / 2, label, text_anchor="end"))
         for index, (name, found) in enumerate(counts.items()):
             count = found.get(label, 0)
             width = (WIDTH - LABEL - 70) * count / top
             place = y + index * BAR + 2
             parts.append(_bar(LABEL, place, width, BAR - 2, index, f"{name}, {label}: {count}"))
-            parts.append(_text(LABEL + width + 5, place + BAR - 3, f"{count:,}"))
+            parts.append(text(LABEL + width + 5, place + BAR - 3, f"{count:,}"))
     return _svg(step * len(labels), parts, list(counts))
 
 
@@ -54,7 +56,7 @@ def histogram(values: Mapping[str, Sequence[int]]) -> Markup:
             title = f"{name}, {number * size} to {(number + 1) * size - 1}: {share:.1%}"
             parts.append(_bar(x, height - tall, width, tall, index, title))
     ticks = range(0, BINS, 5)
-    parts += [_text(20 + number * slot, height + 14, str(number * size)) for number in ticks]
+    parts += [text(20 + number * slot, height + 14, str(number * size)) for number in ticks]
     return _svg(height + 20, parts, list(shares))
 
 
@@ -66,24 +68,14 @@ def _shares(lengths: Sequence[int], size: int) -> list[float]:
 
 
 def _bar(x: float, y: float, width: float, height: float, colour: int, title: str) -> Markup:
-    return Markup(
-        '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="{}"><title>{}</title>'
-        "</rect>"
-    ).format(x, y, max(width, 0), max(height, 0), COLOURS[colour % len(COLOURS)], title)
-
-
-def _text(x: float, y: float, text: str, anchor: str = "start") -> Markup:
-    short = text if len(text) <= 24 else text[:23] + "…"
-    return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(
-        x, y, anchor, short
-    )
+    fill = COLOURS[colour % len(COLOURS)]
+    width, height = max(width, 0.0), max(height, 0.0)
+    return element("rect", element("title", title), x=x, y=y, width=width, height=height, fill=fill)
 
 
 def _svg(height: float, parts: list[Markup], names: list[str]) -> Markup:
     """Put the parts together, with a legend of the files below."""
     for index, name in enumerate(names):
         x = 20 + index * (WIDTH - 40) / max(1, len(names))
-        parts += [_bar(x, height + 12, 10, 10, index, name), _text(x + 15, height + 21, name)]
-    return Markup(
-        '<svg viewBox="0 0 {} {:.0f}" width="{}" role="img" aria-label="{}">{}</svg>'
-    ).format(WIDTH, height + 30, WIDTH, escape(", ".join(names)), Markup("").join(parts))
+        parts += [_bar(x, height + 12, 10, 10, index, name), text(x + 15, height + 21, name)]
+    return picture(WIDTH, height + 30, parts, ", ".join(names))

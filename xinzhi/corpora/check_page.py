@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ..files import write_text
+from ..pages import render
 from .charts import histogram, label_bars
 from .check import CheckReport, spread
 from .inventory import ENTITIES
@@ -27,11 +27,9 @@ def write_page(path: Path, report: CheckReport) -> None:
 
 def render_page(report: CheckReport) -> str:
     """RETURNS (str): The page: tables, plots and lists, without any outside resource."""
-    from jinja2 import Environment
-
-    template = files(__package__).joinpath("templates/check.html").read_text(encoding="utf8")
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(template).render(
+    return render(
+        __package__,
+        "check.html",
         report=report,
         verdict="Training would suffer." if report.has_errors else "Ready for training.",
         files=list(report.inventory.files.items()),

@@ -18,7 +18,7 @@ from ..errors import XinzhiError
 from ..files import write_json
 from .alignment import is_invisible
 from .changes import Change
-from .convert import REPLACEMENT, all_or_nothing
+from .convert import REPLACEMENT, SHOWN, all_or_nothing
 from .duplicates import Repetitions, gold_of, group_by_text
 from .formats import AUTO, ReadOptions, read_records
 from .formats.jsonl import to_fields
@@ -139,7 +139,7 @@ def clean(
         clean_report.json go.
     options (CleanOptions): How to clean.
     RETURNS (CleanReport): What was done.
-    RAISES (XinzhiError): If a path or an option is not there.
+    RAISES (XinzhiError): If a path or an option is not there, or no record can be read.
     """
     options = options or CleanOptions()
     names = {path: f"{path.stem}.jsonl" for path in inputs}
@@ -160,6 +160,9 @@ def clean(
                 else:
                     out = files[names[place[0]]]
                     _clean_record(place, item, removed.get(place), options, report, files, out)
+        if not report.records:
+            problems = "".join(f"\n  {problem}" for problem in report.problems[:SHOWN])
+            raise XinzhiError(f"There is no record to clean.{problems}", "Correct the input.")
         write_json(folder / REPORT, report.to_dict())
     return report
 

@@ -15,7 +15,7 @@ from rich.progress import track
 from ..errors import XinzhiError
 from ..files import work_folder, write_json
 from .alignment import Misaligned, align
-from .changes import Change, Tally
+from .changes import READER_NOTE, Change, Tally
 from .docbin import blank, gold_cats
 from .duplicates import Repeated, group_by_text
 from .formats import AUTO, ReadOptions, read_records
@@ -87,6 +87,8 @@ class ConvertReport:
     lang (str): Language code of the tokeniser.
     files (list[FileReport]): One per input, in order.
     errors (list[Change]): Records, spans and heads that could not be used, the first LISTED.
+    notes (list[Change]): What the readers say about the files, such as another encoding, the first
+        LISTED.
     warnings (list[Problem]): Labels that the training file does not have.
     misaligned (list[Misaligned]): Entities that do not fit the tokens, the first LISTED.
     repeated (list[Repeated]): Texts that occur more than once.
@@ -96,6 +98,7 @@ class ConvertReport:
     lang: str
     files: list[FileReport] = field(default_factory=list)
     errors: list[Change] = field(default_factory=list)
+    notes: list[Change] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     misaligned: list[Misaligned] = field(default_factory=list)
     repeated: list[Repeated] = field(default_factory=list)
@@ -122,6 +125,7 @@ class ConvertReport:
             "account": self.tally.to_dict(),
             "files": [item.to_dict() for item in self.files],
             "errors": [item.to_dict() for item in self.errors],
+            "notes": [item.to_dict() for item in self.notes],
             "warnings": [item.to_dict() for item in self.warnings],
             "misaligned": [item.to_dict() for item in self.misaligned],
             "repeated_texts": len(self.repeated),
@@ -395,6 +399,8 @@ class _Run:
         item.tally.add(change)
         if change.error and len(self.report.errors) < LISTED:
             self.report.errors.append(change)
+        if change.reason == READER_NOTE and len(self.report.notes) < LISTED:
+            self.report.notes.append(change)
         self.log_change(change)
 
     def log_change(self, change: Change) -> None:

@@ -20,7 +20,6 @@ from .formats import (
     ReadOptions,
     WritableFormat,
     WriteOptions,
-    get_format,
     known_formats,
     read_records,
 )
@@ -128,13 +127,14 @@ def writable_format(name: str) -> WritableFormat:
 
     RAISES (XinzhiError): If there is none, or it can only be read.
     """
-    fmt = get_format(name)
-    if not isinstance(fmt, WritableFormat):
-        names = [n for n, f in known_formats().items() if isinstance(f, WritableFormat)]
-        raise XinzhiError(
-            f"The format '{name}' can only be read.", f"Writable are {', '.join(names)}."
-        )
-    return fmt
+    fmt = known_formats().get(name)
+    if isinstance(fmt, WritableFormat):
+        return fmt
+    names = [n for n, f in known_formats().items() if isinstance(f, WritableFormat)]
+    fact = (
+        f"There is no format '{name}'" if fmt is None else f"The format '{name}' can only be read"
+    )
+    raise XinzhiError(f"{fact}.", f"Writable are {', '.join(names)}.")
 
 
 def survey(

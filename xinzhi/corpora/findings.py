@@ -31,15 +31,29 @@ def findings_of(report: CheckReport, config: dict[str, Any] | None = None) -> li
     return sorted(found, key=lambda finding: finding.level != ERROR)
 
 
+def unreadable(report: CheckReport) -> Iterator[Finding]:
+    """Files that are empty, damaged, missing, or in no known format."""
+    files = [str(problem.source) for problem in report.problems if problem.whole_file]
+    if files:
+        yield Finding(
+            "unreadable",
+            ERROR,
+            "corpus",
+            f"Files without anything that could be read: {', '.join(files[:SHOWN])}{_more(files)}.",
+            "Give files with annotated texts; name an unusual format with --from.",
+        )
+
+
 def unusable(report: CheckReport) -> Iterator[Finding]:
     """Records that cannot be converted as they are, labels that train does not have."""
-    if report.problems:
+    count = sum(not problem.whole_file for problem in report.problems)
+    if count:
         yield Finding(
             "problems",
             ERROR,
             "corpus",
             f"Records that cannot be used as they are, or labels that {report.train} does not "
-            f"have: {len(report.problems)}.",
+            f"have: {count}.",
             "Correct them; without --strict, conversion leaves them out.",
         )
 
@@ -222,7 +236,10 @@ def not_scored(report: CheckReport) -> Iterator[Finding]:
 
 def empty(report: CheckReport) -> Iterator[Finding]:
     """Files without a usable record or without any annotation."""
+    unreadable = {problem.source for problem in report.problems if problem.whole_file}
     for path, item in report.inventory.files.items():
+        if path in unreadable:
+            continue
         if not item.records:
             yield Finding(
                 "empty-corpus", ERROR, str(path), f"{path}: no record can be used.", "Replace it."
@@ -238,6 +255,7 @@ def empty(report: CheckReport) -> Iterator[Finding]:
 
 
 RULES: list[Callable[[CheckReport], Iterator[Finding]]] = [
+    unreadable,
     empty,
     unusable,
     offsets,

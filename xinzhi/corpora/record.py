@@ -85,6 +85,11 @@ class Problem:
     record_id: str | int | None = None
     kind: ProblemKind = "error"
 
+    @property
+    def whole_file(self) -> bool:
+        """Whether a file as a whole cannot be used."""
+        return self.kind == "error" and self.line is None and self.record_id is None
+
     def __str__(self) -> str:
         place = str(self.source) if self.line is None else f"{self.source}:{self.line}"
         record = "" if self.record_id is None else f" (record {self.record_id})"

@@ -19,6 +19,7 @@ LABELS_STEP = "Correct a misspelt label, or add training texts that have it."
 CONFLICTS_STEP = "Decide on one annotation for each text."
 IGNORED_STEP = "Nothing, if they are not annotation; else rename them (docs/data-format.md)."
 MISALIGNED_STEP = "Correct the offsets as suggested, or convert with --fix-offsets."
+NOTES_STEP = "Nothing, if that is right."
 OFFSETS_STEP = "Convert with --fix-offsets."
 ERRORS_STEP = "Correct these and convert again; the rest has been converted."
 
@@ -43,6 +44,7 @@ def show_conversion(report: ConvertReport, output_dir: Path, console: Console) -
     show_reasons(report.tally, console)
     show_offsets(report, console)
     show_ignored({item.source: item.found for item in report.files}, console)
+    show_list("Notes of the readers", report.notes, console, NOTES_STEP)
     show_list("Labels that train does not have", report.warnings, console, LABELS_STEP)
     errors = report.tally.errors
     show_list("Not converted", report.errors, console, ERRORS_STEP, style="red", count=errors)

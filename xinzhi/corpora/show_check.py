@@ -15,6 +15,7 @@ from .show import CONFLICTS_STEP, new_table, show_ignored, show_list, show_misal
 
 SHARED_STEP = "Keep each text in one file: scores on texts seen in training are too high."
 REPEATED_STEP = "Remove the copies, unless they should count more than once."
+FILES_STEP = "Replace them, or leave them out."
 PROBLEMS_STEP = "Correct these records, then check again: conversion or training would stop here."
 NEAR_STEP = "Split so that they stay together: xinzhi split --group near."
 
@@ -39,9 +40,10 @@ def show_check(report: CheckReport, console: Console) -> None:
     show_list("Texts repeated in one file", others, console, REPEATED_STEP)
     show_list("Near-duplicates in different files", report.near or (), console, NEAR_STEP)
     show_misaligned(report.misaligned, console)
-    show_list(
-        "Problems that stop a conversion", report.problems, console, PROBLEMS_STEP, style="red"
-    )
+    unreadable = [problem for problem in report.problems if problem.whole_file]
+    problems = [problem for problem in report.problems if not problem.whole_file]
+    show_list("Files that cannot be read", unreadable, console, FILES_STEP, style="red")
+    show_list("Problems that stop a conversion", problems, console, PROBLEMS_STEP, style="red")
     if report.near is None:
         console.print("Near-duplicates were not looked for: pip install 'xinzhi[dedup]'")
     if report.estimate is not None:

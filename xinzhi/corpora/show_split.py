@@ -5,10 +5,11 @@ from __future__ import annotations
 from rich.console import Console
 
 from .clean import CHANGED, REMOVED, STEPS, CleanReport
-from .show import ERRORS_STEP, new_table, show_list
+from .show import new_table, show_list
 from .show_check import show_counts, show_labels
 from .split import SplitReport
 
+ERRORS_STEP = "Correct these and run it again; they are not in the outputs."
 LEAK_STEP = "Remove them with: xinzhi clean --steps leaks"
 
 
