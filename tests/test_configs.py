@@ -17,7 +17,9 @@ spec.loader.exec_module(build_configs)
 
 
 def test_every_config_is_generated() -> None:
-    assert {p.stem for p in (ROOT / "configs").glob("*.cfg")} == set(build_configs.PARTS)
+    folder = ROOT / "configs"
+    names = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.cfg")}
+    assert {name for name in names if not name.startswith("parts/")} == set(build_configs.PARTS)
 
 
 @pytest.mark.parametrize("name", build_configs.PARTS)
@@ -28,4 +30,5 @@ def test_config_is_current_and_loads(name: str) -> None:
     assert nlp.lang == "zh"
     assert nlp.pipe_names[0] == "transformer"
     training = nlp.config["training"]
-    assert training["optimizer"]["learn_rate"]["total_steps"] == training["max_steps"]
+    if training["max_steps"]:
+        assert training["optimizer"]["learn_rate"]["total_steps"] == training["max_steps"]
