@@ -1,0 +1,117 @@
+"""A service on this machine's loopback interface, for the scripts and tests that burden it."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+START_SECONDS = 120
+COMMON = (
+    "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过"
+)
+FIRST_HAN, LAST_HAN = 0x4E00, 0x9FA5
+SAMPLE = re.compile(r"^(\w+)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
+
+
+@contextmanager
+def service(
+    pipeline: str | Path,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    log: Path | None = None,
+) -> Iterator[str]:
+    """Run `xinzhi serve` until the block is left.
+
+    pipeline (str): What to serve.
+    options (str): Further options.
+    environment (Mapping): Further environment variables.
+    log (Path): Where its output goes; None: nowhere.
+    YIELDS (str): Its address.
+    """
+    port = free_port()
+    command = [sys.executable, "-m", "xinzhi", "serve", str(pipeline), "--port", str(port)]
+    output = log.open("wb") if log else subprocess.DEVNULL
+    process = subprocess.Popen(
+        [*command, *options],
+        env={**os.environ, **(environment or {})},
+        stdout=output,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_until_ready(process, url)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        if log:
+            output.close()  # type: ignore[union-attr]
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise SystemExit(f"xinzhi serve ended with exit code {process.returncode}")
+        try:
+            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise SystemExit(f"xinzhi serve is not ready after {START_SECONDS} seconds")
+
+
+def free_port() -> int:
+    """RETURNS (int): A port that nobody uses now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def check_loopback(url: str) -> str:
+    """RETURNS (str): The address; the script ends if it is another machine's."""
+    host = urlsplit(url).hostname or ""
+    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+        raise SystemExit(f"{url} is not on the loopback interface; burden only your own machine.")
+    return url.rstrip("/")
+
+
+def read_metrics(text: str) -> dict[str, float]:
+    """RETURNS (dict): Name -> value, summed over labels, of Prometheus' text format."""
+    totals: dict[str, float] = defaultdict(float)
+    for name, value in SAMPLE.findall(text):
+        totals[name] += float(value)
+    return dict(totals)
+
+
+def random_text(rng: random.Random, characters: int) -> str:
+    """RETURNS (str): Random Chinese: half frequent characters, half any of the 20,902."""
+    frequent = rng.choices(COMMON, k=characters)
+    return "".join(
+        char if rng.random() < 0.5 else chr(rng.randint(FIRST_HAN, LAST_HAN)) for char in frequent
+    )
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """RETURNS (float): The smallest value that so many percent do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
