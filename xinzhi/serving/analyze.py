@@ -134,7 +134,8 @@ async def unless_gone(receive: Receive, work: Awaitable[T]) -> T:
         return task.result()
     finally:
         gone.cancel()
-        task.cancel()
+        if task.cancel():
+            await asyncio.wait((task,))
 
 
 async def _disconnect(receive: Receive) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic_core import to_json
 from spacy.tokens import Doc
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from .batching import Failure, Plan
@@ -24,7 +25,7 @@ PAUSE = 0.02  # seconds until a full queue is asked again
 BYTES_PER_CHARACTER = 12  # a character outside the BMP written as two \u escapes
 
 
-class LineStream:
+class LineStream(Response):
     """The answer to a JSON Lines request; an ASGI application.
 
     The body is read as it comes, whether or not the client reads the answers: a client that sends
@@ -46,6 +47,7 @@ class LineStream:
         convert: Callable[[Doc], Any],
         body: Body,
     ) -> None:
+        super().__init__(media_type="application/x-ndjson")
         self._service = service
         self._caller = caller
         self._plan = plan
@@ -96,7 +98,7 @@ class LineStream:
 
     async def _write(self, send: Send) -> int:
         """RETURNS (int): How many lines were answered."""
-        headers = [(b"content-type", b"application/x-ndjson")]
+        headers = [(k, v) for k, v in self.raw_headers if k != b"content-length"]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         count = 0
         while (answer := await self._answers.get()) is not None:
