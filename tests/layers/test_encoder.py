@@ -20,7 +20,7 @@ from spacy.training import Example
 from tests.util import KINDS, TEXTS, WIDTH
 from xinzhi.errors import XinzhiError
 from xinzhi.layers.encoder import HAN_MODES, encode_by_doc
-from xinzhi.layers.encoder_shim import read_metadata
+from xinzhi.layers.encoder_store import read_metadata
 
 MakeEncoder = Callable[..., Path]
 ZH = [("城市大脑和一网通办都很好", [(0, 4, "A"), (5, 9, "B")]), ("智能客服真方便", [(0, 4, "B")])]

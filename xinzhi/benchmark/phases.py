@@ -38,6 +38,8 @@ RULES = (
     ("alignment", "transformers/pipelines/base.py", "inner"),  # collating a batch
     ("forward", "transformers/models/", ""),
     ("forward", "xinzhi/layers/encoder", ""),
+    ("forward", "xinzhi/layers/bert_runtime.py", ""),
+    ("forward", "xinzhi/layers/linear.py", ""),
     ("forward", "xinzhi/layers/attention.py", ""),
     ("forward", "spacy_transformers/layers/transformer_model.py", ""),
     ("forward", "spacy_transformers/layers/hf_", ""),

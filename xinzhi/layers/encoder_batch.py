@@ -71,6 +71,7 @@ def prepare_batch(
     overlap: int,
     group_pieces: int,
     per_token: bool,
+    per_group: int = 0,
 ) -> PreparedBatch:
     """Cut docs into pieces, windows and padded groups.
 
@@ -79,6 +80,7 @@ def prepare_batch(
     window, overlap (int): In pieces, special tokens not counted.
     group_pieces (int): Largest padded size of one group.
     per_token (bool): One vector per token of a piece instead of one per piece.
+    per_group (int): See `batch_by_padded_size`.
     RETURNS (PreparedBatch): The inputs, and where the outputs go.
     """
     with_tokens = [doc for doc in docs if len(doc)]
@@ -95,7 +97,9 @@ def prepare_batch(
         for doc, start, end, _ in windows
     ]
     ids = [sequence if len(sequence) else np.array([tokenizer.pad_id]) for sequence in ids]
-    groups, base = _pad_groups([s.astype(np.int64) for s in ids], tokenizer.pad_id, group_pieces)
+    groups, base = _pad_groups(
+        [s.astype(np.int64) for s in ids], tokenizer.pad_id, group_pieces, per_group
+    )
     _assign_rows(windows, base, len(tokenizer.prefix))
     return PreparedBatch(prepared, groups)
 
@@ -124,13 +128,13 @@ def _windows_of(
 
 
 def _pad_groups(
-    sequences: list[Ints], pad_id: int, limit: int
+    sequences: list[Ints], pad_id: int, limit: int, per_group: int
 ) -> tuple[list[tuple[Ints, NDArray[np.bool_]]], Ints]:
     """Padded groups, and for each sequence the flat row of its first piece over all groups."""
     lengths = np.array([len(s) for s in sequences], dtype=np.int64)
     base = np.zeros(len(sequences), dtype=np.int64)
     groups, cells = [], 0
-    for members in batch_by_padded_size(lengths, limit):
+    for members in batch_by_padded_size(lengths, limit, per_group):
         longest = int(lengths[members[0]])
         ids = np.full((len(members), longest), pad_id, dtype=np.int64)
         for row, member in enumerate(members):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -36,16 +36,41 @@ def owned_ranges(windows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return list(zip(starts, ends, strict=True))
 
 
-def batch_by_padded_size(lengths: NDArray[np.int64], limit: int) -> Iterator[NDArray[np.int64]]:
+def batch_by_padded_size(
+    lengths: NDArray[np.int64], limit: int, per_group: int = 0
+) -> list[NDArray[np.int64]]:
     """Group sequences of similar length, each group at most `limit` cells when padded.
 
     lengths (NDArray[int64]): Length of each sequence, shape (n,).
     limit (int): Rows times longest; a single longer sequence makes a group of its own.
-    YIELDS (NDArray[int64]): Indices of one group, longest first.
+    per_group (int): What a group costs beside its cells, in cells. 0 makes as few groups as
+        possible; else groups are split where less padding pays for it.
+    RETURNS (list[NDArray[int64]]): Indices of each group, longest first.
     """
     order = np.argsort(-lengths, kind="stable")
-    at = 0
-    while at < len(order):
-        rows = max(1, limit // max(1, int(lengths[order[at]])))
-        yield order[at : at + rows]
-        at += rows
+    ends = _group_ends(lengths[order], limit, per_group)
+    return [order[start:end] for start, end in pairwise([0, *ends])]
+
+
+def _group_ends(lengths: NDArray[np.int64], limit: int, per_group: int) -> list[int]:
+    """Where to cut sequences that are sorted, longest first.
+
+    The cheapest way to cut is found from the back: that of the sequences from i on is a first group
+    plus the cheapest way from its end on (dynamic programming, as in Knuth and Plass 1981).
+    """
+    n = len(lengths)
+    longest = np.maximum(lengths, 1).tolist()
+    cost, end = np.zeros(n + 1), np.zeros(n, dtype=np.int64)
+    for i in range(n - 1, -1, -1):
+        rows = min(n - i, max(1, limit // longest[i]))
+        if per_group == 0:
+            end[i] = i + rows
+            continue
+        costs = longest[i] * np.arange(1, rows + 1) + per_group + cost[i + 1 : i + rows + 1]
+        best = int(costs.argmin())
+        cost[i], end[i] = costs[best], i + best + 1
+    ends, at = [], 0
+    while at < n:
+        at = int(end[at])
+        ends.append(at)
+    return ends

@@ -17,7 +17,7 @@ from spacy.language import Language
 from thinc.api import Optimizer
 
 from .optimizer import optimizer_state, set_optimizer_state
-from .weights import torch_shims
+from .weights import exact_weights, torch_shims
 
 PREFIX = "step-"
 WEIGHTS, MOMENTS, STATE = "pipeline", "optimizer.safetensors", "state.json"
@@ -41,7 +41,8 @@ def save_checkpoint(
     for path in (work, target):
         shutil.rmtree(path, ignore_errors=True)
     work.mkdir(parents=True)
-    nlp.to_disk(work / WEIGHTS, exclude=[*UNCHANGED, *frozen])
+    with exact_weights(nlp):
+        nlp.to_disk(work / WEIGHTS, exclude=[*UNCHANGED, *frozen])
     arrays, updates = optimizer_state(optimizer, nlp)
     save_file(arrays, work / MOMENTS)
     text = json.dumps({**state, "updates": updates, "scalers": _scalers(nlp)}, default=float)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -84,6 +85,16 @@ def torch_shims(nlp: Language) -> list[Any]:
     nodes = [node for model in models if isinstance(model, Model) for node in model.walk()]
     shims = [shim for node in nodes for shim in node.shims]
     return [shim for shim in shims if isinstance(getattr(shim, "_model", None), torch.nn.Module)]
+
+
+@contextmanager
+def exact_weights(nlp: Language) -> Iterator[None]:
+    """Within this context a pipeline is saved with no weight rounded, whatever `store` says."""
+    with ExitStack() as stack:
+        for shim in torch_shims(nlp):
+            if exact := getattr(shim, "exact", None):
+                stack.enter_context(exact())
+        yield
 
 
 def drop_gradients(nlp: Language) -> None:

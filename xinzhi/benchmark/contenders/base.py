@@ -29,7 +29,7 @@ class Predictor(Protocol):
 
     @property
     def torch_encoder(self) -> torch.nn.Module:
-        """RETURNS (Module): The Hugging Face encoder."""
+        """RETURNS (Module): The encoder that predicts; takes ids and mask, has a `config`."""
 
     def stream(self, texts: Iterable[str]) -> Iterator[Any]:
         """YIELDS (Any): The prediction of each text, computed in batches."""

@@ -34,7 +34,8 @@ class SpacyPredictor:
 
     @property
     def torch_encoder(self) -> torch.nn.Module:
-        return self.model.transformer
+        model = self.model
+        return model.runtime if hasattr(model, "runtime") else model.transformer
 
     def stream(self, texts: Iterable[str]) -> Iterator[Doc]:
         return self.nlp.pipe(texts, batch_size=self.batch_size)

@@ -1,0 +1,144 @@
+"""The forward pass of BERT-like encoders, for prediction only.
+
+The same mathematics as in transformers (`BertModel`, `RobertaModel`, `XLMRobertaModel`), without
+what prediction does not need: weights are converted once instead of in every call, the projections
+of queries, keys and values are one product, activation and residual sum happen inside the products
+(see linear.py). On one core with AMX, 64 texts of 64 pieces take 0.75 of the time under autocast, a
+single text 0.35.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import torch
+from torch.nn.functional import layer_norm, scaled_dot_product_attention
+
+from .linear import ACTIVATIONS, make_linear
+
+Group = tuple[torch.Tensor, torch.Tensor]  # padded ids and their mask
+State = Mapping[str, torch.Tensor]
+BERT = "bert"
+ROBERTA = ("roberta", "xlm-roberta", "camembert")  # count positions from the padding id
+EMBEDDINGS = ("word_embeddings", "position_embeddings", "token_type_embeddings")
+
+
+class LayerSettings(NamedTuple):
+    """What all layers share."""
+
+    heads: int
+    eps: float
+    activation: str
+    dtype: torch.dtype
+
+
+class BertRuntime(torch.nn.Module):
+    """A BERT-like encoder that only predicts.
+
+    config (dict): The Hugging Face configuration; `supports` says yes to it.
+    state (Mapping[str, Tensor]): The Hugging Face weights, of any floating type.
+    dtype (torch.dtype): What to compute in. Embeddings and normalisations stay in fp32.
+    """
+
+    def __init__(self, config: dict[str, Any], state: State, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.config = SimpleNamespace(**config)
+        self.settings = LayerSettings(
+            config["num_attention_heads"], config["layer_norm_eps"], config["hidden_act"], dtype
+        )
+        self.padding = int(config["pad_token_id"]) if config["model_type"] in ROBERTA else None
+        words, positions, types = (state[f"embeddings.{name}.weight"] for name in EMBEDDINGS)
+        self._words = words
+        self._positions = positions.float() + types[0].float()
+        self._norm = _norm(state, "embeddings.LayerNorm")
+        prefixes = (f"encoder.layer.{i}." for i in range(config["num_hidden_layers"]))
+        self._layers = [_Layer(state, prefix, self.settings) for prefix in prefixes]
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Encode padded sequences.
+
+        input_ids, attention_mask (Tensor): Shape (rows, longest); the mask is boolean.
+        RETURNS (Tensor): The last layer's vectors in `dtype`, shape (rows * longest, width).
+        """
+        rows, longest = input_ids.shape
+        words = self._words[input_ids].float()
+        X = words + self._positions[self._position_ids(input_ids)]
+        X = layer_norm(X, X.shape[-1:], *self._norm, self.settings.eps)
+        X = X.to(self.settings.dtype).flatten(0, 1)
+        mask = None if attention_mask.all() else attention_mask[:, None, None, :]
+        for layer in self._layers:
+            X = layer(X, rows, longest, mask)
+        return X
+
+    def _position_ids(self, input_ids: torch.Tensor) -> torch.Tensor:
+        if self.padding is None:
+            return torch.arange(input_ids.shape[1], device=input_ids.device)
+        filled = (input_ids != self.padding).long()
+        return filled.cumsum(1) * filled + self.padding
+
+
+class _Layer:
+    """Self-attention and feed-forward network (Vaswani et al. 2017), normalised after each sum."""
+
+    def __init__(self, state: State, prefix: str, settings: LayerSettings) -> None:
+        self.settings = settings
+        three = [f"{prefix}attention.self.{name}" for name in ("query", "key", "value")]
+        weight = torch.cat([state[f"{name}.weight"] for name in three])
+        bias = torch.cat([state[f"{name}.bias"] for name in three])
+
+        def linear(name: str) -> Any:
+            name = prefix + name
+            return make_linear(state[f"{name}.weight"], state[f"{name}.bias"], settings.dtype)
+
+        self.project = make_linear(weight, bias, settings.dtype)
+        self.merge = linear("attention.output.dense")
+        self.attention_norm = _norm(state, f"{prefix}attention.output.LayerNorm")
+        self.widen = linear("intermediate.dense")
+        self.narrow = linear("output.dense")
+        self.output_norm = _norm(state, f"{prefix}output.LayerNorm")
+
+    def __call__(
+        self, X: torch.Tensor, rows: int, longest: int, mask: torch.Tensor | None
+    ) -> torch.Tensor:
+        width, (heads, eps, activation, _) = X.shape[1:], self.settings
+        split = self.project(X).view(rows, longest, 3, heads, -1).permute(2, 0, 3, 1, 4)
+        context = scaled_dot_product_attention(split[0], split[1], split[2], attn_mask=mask)
+        context = context.transpose(1, 2).reshape(X.shape)
+        X = layer_norm(self.merge.add(context, X), width, *self.attention_norm, eps)
+        wide = self.widen.activate(X, activation)
+        return layer_norm(self.narrow.add(wide, X), width, *self.output_norm, eps)
+
+
+def _norm(state: State, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    return state[f"{name}.weight"].float(), state[f"{name}.bias"].float()
+
+
+def supports(config: dict[str, Any], state: State) -> bool:
+    """Whether `BertRuntime` computes what the Hugging Face model of this configuration does.
+
+    config (dict): The configuration.
+    state (Mapping[str, Tensor]): The weights: they must be exactly those of a plain BERT.
+    RETURNS (bool): As said; for anything unusual the Hugging Face model itself has to run.
+    """
+    usual = (
+        config.get("model_type") in (BERT, *ROBERTA)
+        and config.get("hidden_act") in ACTIVATIONS
+        and config.get("position_embedding_type", "absolute") == "absolute"
+        and not config.get("is_decoder", False)
+    )
+    if not usual:
+        return False
+    weights = {name for name in state if name.endswith((".weight", ".bias"))}
+    return weights == _weight_names(config["num_hidden_layers"])
+
+
+def _weight_names(layers: int) -> set[str]:
+    parts = [f"attention.self.{name}" for name in ("query", "key", "value")]
+    parts += ["attention.output.dense", "attention.output.LayerNorm", "intermediate.dense"]
+    parts += ["output.dense", "output.LayerNorm"]
+    names = {f"embeddings.{name}.weight" for name in EMBEDDINGS}
+    modules = ["embeddings.LayerNorm"]
+    modules += [f"encoder.layer.{i}.{part}" for i in range(layers) for part in parts]
+    return names | {f"{name}.{kind}" for name in modules for kind in ("weight", "bias")}
