@@ -231,8 +231,10 @@ class Client:
             except StopIteration as end:
                 return end.value
             try:
-                waits = isinstance(step, float)
-                outcome = time.sleep(step) if waits else self._http.request(**step)
+                if isinstance(step, float):
+                    time.sleep(step)
+                else:
+                    outcome = self._http.request(**step)
             except httpx.TransportError as err:
                 outcome = err
 
@@ -297,8 +299,9 @@ class AsyncClient:
             except StopIteration as end:
                 return end.value
             try:
-                waits = isinstance(step, float)
-                work = asyncio.sleep(step) if waits else self._http.request(**step)
-                outcome = await work
+                if isinstance(step, float):
+                    await asyncio.sleep(step)
+                else:
+                    outcome = await self._http.request(**step)
             except httpx.TransportError as err:
                 outcome = err

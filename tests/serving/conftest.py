@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,12 +26,11 @@ MOODS = {"mood": {"labels": ["好", "坏"], "exclusive": True}}
 
 
 @pytest.fixture(autouse=True)
-def runtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def runtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Every test has a runtime folder of its own."""
     folder = tmp_path / "runtime"
     folder.mkdir()
     monkeypatch.setenv(RUNTIME, str(folder))
-    yield
 
 
 @pytest.fixture(scope="session")
