@@ -180,6 +180,16 @@ def check_callback(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
         make(teacher=str(folder / "none"))(spacy.blank("zh"))
 
 
+def check_engine(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
+    """Without parts it has nothing to do. tests/apply runs them all on some."""
+    from xinzhi.apply.worker import Task
+
+    engine = point.load()
+    if point.name != "local":
+        pytest.importorskip({"ray": "ray", "spark": "pyspark"}[point.name])
+    assert list(engine.run(Task("none", str(folder), "jsonl"), [], 1)) == []
+
+
 CHECKS = {
     "console_scripts": check_command,
     "spacy_cli": check_spacy_command,
@@ -193,6 +203,7 @@ CHECKS = {
     "spacy_callbacks": check_callback,
     "xinzhi_encoder_sources": check_encoder_source,
     "xinzhi_formats": check_format,
+    "xinzhi_engines": check_engine,
 }
 
 
