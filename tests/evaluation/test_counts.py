@@ -6,7 +6,6 @@ import random
 
 import numpy as np
 import pytest
-import spacy
 from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc, Span
 from spacy.training import Example
@@ -15,34 +14,13 @@ from xinzhi.components.cats_scorer import Row, head_table
 from xinzhi.evaluation.counts import entity_counts, head_counts, judge
 
 from .conftest import MakeDoc
-
-LABELS = ("X", "Y", "地点")
-
-
-def random_spans(doc: Doc, rng: random.Random) -> list[Span]:
-    cuts = sorted(rng.sample(range(len(doc) + 1), 6))
-    pairs = zip(cuts[::2], cuts[1::2], strict=True)
-    return [Span(doc, a, b, rng.choice(LABELS)) for a, b in pairs if rng.random() < 0.8]
-
-
-def random_example(rng: random.Random) -> Example:
-    nlp = spacy.blank("zh")
-    gold, predicted = (
-        nlp.make_doc("一网通办和医保码真好用啊"),
-        nlp.make_doc("一网通办和医保码真好用啊"),
-    )
-    gold.set_ents(random_spans(gold, rng), default="missing" if rng.random() < 0.3 else "outside")
-    kept = [ent for ent in gold.ents if rng.random() < 0.4]
-    predicted.ents = [Span(predicted, e.start, e.end, e.label) for e in kept] or random_spans(
-        predicted, rng
-    )
-    return Example(predicted, gold)
+from .random_entities import LABELS, random_example
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_sums_are_those_of_spacy(seed: int) -> None:
     rng = random.Random(seed)
-    examples = [random_example(rng) for _ in range(12)]
+    examples = [random_example(rng, missing=0.3) for _ in range(12)]
     counts = entity_counts(map(judge, examples), LABELS)
     assert counts.tp.shape == (12, 3)
     assert counts.stacked().shape == (12, 3, 3)
