@@ -23,7 +23,10 @@ COMMANDS = [
     "verify",
     "apply",
     "serve",
+    "monitor",
+    "registry",
     "benchmark",
+    "doctor",
     "optimize",
 ]
 
