@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import random
 import re
@@ -90,7 +89,7 @@ def free_port() -> int:
 def check_loopback(url: str) -> str:
     """RETURNS (str): The address; the script ends if it is another machine's."""
     host = urlsplit(url).hostname or ""
-    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+    if host not in ("localhost", "::1") and not re.fullmatch(r"127(\.\d+){3}", host):
         raise SystemExit(f"{url} is not on the loopback interface; burden only your own machine.")
     return url.rstrip("/")
 

@@ -28,6 +28,7 @@ MOST_MEMORY_GROWTH = 0.05
 MOST_STRING_GROWTH = 0.01
 CHECKPOINTS = 20
 RETRIES = 100
+Body = dict[str, str | None]
 
 
 @dataclass
@@ -81,6 +82,7 @@ async def soak(
     warm_up: int,
     clients: int,
     characters: int,
+    model: str | None = None,
     key: str = "",
     seed: int = 0,
 ) -> Report:
@@ -91,11 +93,11 @@ async def soak(
     warm_up (int): How many before the first sample.
     clients (int): How many at a time.
     characters (int): Length of the longest text.
+    model (str): Which model; None: the service's default.
     key (str): API key.
     seed (int): Of the texts.
     RETURNS (Report): The samples, evenly spread over the requests, and the errors.
     """
-    source = texts(seed, characters)
     report = Report()
     headers = {"X-API-Key": key} if key else {}
     limits = httpx.Limits(max_connections=clients)
@@ -103,12 +105,13 @@ async def soak(
     async with httpx.AsyncClient(
         base_url=url, headers=headers, timeout=60, limits=limits, trust_env=False
     ) as http:
-        await send_many(http, source, warm_up, clients, report.errors)
+        bodies = ({"text": text, "model": model} for text in texts(seed, characters))
+        await send_many(http, bodies, warm_up, clients, report.errors)
         report.samples.append(await take_sample(http, 0, begin))
         done = 0
         for checkpoint in range(1, CHECKPOINTS + 1):
             until = requests * checkpoint // CHECKPOINTS
-            await send_many(http, source, until - done, clients, report.errors)
+            await send_many(http, bodies, until - done, clients, report.errors)
             done = until
             report.samples.append(await take_sample(http, done, begin))
             show(report.samples[-1], report.errors)
@@ -116,25 +119,25 @@ async def soak(
 
 
 async def send_many(
-    http: httpx.AsyncClient, source: Iterator[str], count: int, clients: int, errors: list[str]
+    http: httpx.AsyncClient, bodies: Iterator[Body], count: int, clients: int, errors: list[str]
 ) -> None:
-    """Send so many of the texts, so many clients at a time."""
+    """Send so many of the bodies, so many clients at a time."""
     left = iter(range(count))
 
     async def client() -> None:
         for _ in left:
-            problem = await send(http, next(source))
+            problem = await send(http, next(bodies))
             if problem:
                 errors.append(problem)
 
     await asyncio.gather(*(client() for _ in range(clients)))
 
 
-async def send(http: httpx.AsyncClient, text: str) -> str:
+async def send(http: httpx.AsyncClient, body: Body) -> str:
     """RETURNS (str): What was wrong with the answer; empty if nothing."""
     for _ in range(RETRIES):
         try:
-            response = await http.post("/v1/analyze", json={"text": text})
+            response = await http.post("/v1/analyze", json=body)
         except httpx.TransportError as err:
             return f"{type(err).__name__}: {err}"
         if response.status_code != 429:
@@ -143,7 +146,8 @@ async def send(http: httpx.AsyncClient, text: str) -> str:
     if response.status_code != 200:
         return f"{response.status_code}: {response.text[:200]}"
     length = response.json()["results"][0]["length"]
-    return "" if length == len(text) else f"length {length} instead of {len(text)}"
+    expected = len(body["text"] or "")
+    return "" if length == expected else f"length {length} instead of {expected}"
 
 
 async def take_sample(http: httpx.AsyncClient, requests: int, begin: float) -> Sample:
@@ -169,6 +173,7 @@ def main(
     warm_up: Annotated[int, typer.Option(help="Requests before the first sample")] = 10_000,
     clients: Annotated[int, typer.Option(help="Requests at a time")] = 16,
     characters: Annotated[int, typer.Option(help="Length of the longest text")] = 60,
+    model: Annotated[str | None, typer.Option(help="Model of a service that has several")] = None,
     key: Annotated[str, typer.Option(help="API key", envvar="XINZHI_API_KEY")] = "",
     log: Annotated[Path | None, typer.Option(help="Log of the service")] = None,
 ) -> None:
@@ -183,6 +188,7 @@ def main(
                 warm_up=warm_up,
                 clients=clients,
                 characters=characters,
+                model=model,
                 key=key,
             )
         )

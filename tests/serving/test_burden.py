@@ -1,0 +1,104 @@
+"""The scripts that burden a service, in short, on services in processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+
+from .leaks import write_plugin
+from .util import rules, saved
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+@pytest.fixture(scope="module")
+def scripts() -> Iterator[dict[str, Any]]:
+    """The scripts as modules."""
+    names = ("loopback", "soak", "load", "poison")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(SCRIPTS))
+        yield {name: importlib.import_module(name) for name in names}
+    for name in names:
+        del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def url(
+    scripts: dict[str, Any], tmp_path_factory: pytest.TempPathFactory, ours: str
+) -> Iterator[str]:
+    """A service with a sound pipeline of rules, one of ours, and two with leaks."""
+    folder = tmp_path_factory.mktemp("burden")
+    plugin = write_plugin(folder / "plugin")
+    models = [f"sound={saved(rules(), folder / 'sound')}", f"ours={ours}"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(plugin))
+        importlib.import_module("leaks")
+        for name in ("keep_strings", "keep_results"):
+            nlp = spacy.blank("zh")
+            nlp.add_pipe(name)
+            models.append(f"{name}={saved(nlp, folder / name)}")
+    environment = {"PYTHONPATH": str(plugin), "OMP_NUM_THREADS": "1"}
+    with scripts["loopback"].service(*models, environment=environment) as url:
+        yield url
+
+
+@pytest.mark.slow
+def test_a_short_soak_tells_a_leak(scripts: dict[str, Any], url: str) -> None:
+    """Few requests with long texts: what is kept of each shows."""
+    soak = scripts["soak"].soak
+    options = {"requests": 150, "warm_up": 40, "clients": 8, "characters": 2000}
+    reports = {
+        model: asyncio.run(soak(url, model=model, **options))
+        for model in ("sound", "ours", "keep_strings", "keep_results")
+    }
+    assert [report.errors for report in reports.values()] == [[]] * 4
+    growth = {name: (r.memory_growth, r.string_growth) for name, r in reports.items()}
+    assert reports["sound"].passed, growth
+    assert reports["ours"].passed, growth
+    assert growth["keep_strings"][1] > 0.5
+    assert growth["keep_results"][0] > 0.1
+    assert growth["keep_results"][1] == 0
+    assert not reports["keep_strings"].passed
+    assert not reports["keep_results"].passed
+
+
+@pytest.mark.slow
+def test_many_clients_and_poison(scripts: dict[str, Any], url: str) -> None:
+    rng = random.Random(0)
+    texts = ["杭州上线智慧停车平台。", "Hangzhou 😀", ""]
+    texts += [scripts["loopback"].random_text(rng, rng.randint(1, 200)) for _ in range(60)]
+    expected = asyncio.run(scripts["load"].ask_each(url, texts))
+    assert expected[texts[0]]["results"][0]["entities"][0]["text"] == "杭州"
+    report = asyncio.run(scripts["load"].ask_all(url, expected, clients=16, requests=15))
+    assert (len(report.seconds), report.problems) == (240, {})
+    answers, wrong = asyncio.run(scripts["poison"].mix(url, expected))
+    assert (len(answers.seconds), answers.problems, wrong) == (63, {}, [])
+
+
+def test_difference(scripts: dict[str, Any]) -> None:
+    difference = scripts["load"].difference
+    assert difference({"a": [1.0, "x"]}, {"a": [1.25, "x"]}) == 0.25
+    for other in ({"a": [1.0]}, {"b": [1.0, "x"]}, {"a": [1.0, "y"]}, {"a": [1, "x", 2]}):
+        assert difference({"a": [1.0, "x"]}, other) == float("inf")
+
+
+def test_metrics_and_percentiles(scripts: dict[str, Any]) -> None:
+    loopback = scripts["loopback"]
+    text = '# HELP a b\na_total{x="1"} 2.0\na_total{x="2, 3"} 3.0\nb 1.5e+06\n'
+    assert loopback.read_metrics(text) == {"a_total": 5.0, "b": 1.5e6}
+    assert [loopback.percentile([3, 1, 2, 4], p) for p in (0, 50, 99, 100)] == [1, 3, 4, 4]
+
+
+@pytest.mark.parametrize("address", ["http://192.168.1.5:8000", "https://127.example.com"])
+def test_only_this_machine_is_burdened(scripts: dict[str, Any], address: str) -> None:
+    with pytest.raises(SystemExit, match="loopback"):
+        scripts["loopback"].check_loopback(address)
+    assert scripts["loopback"].check_loopback("http://[::1]:8000/") == "http://[::1]:8000"
