@@ -98,3 +98,12 @@ def test_clean_keeps_what_was_not_made(tmp_path: Path) -> None:
     assert [name for name in kept + environment if not (tmp_path / name).exists()] == []
     assert clean(tmp_path, environment=True) == [".venv", "a.egg-info"]
     assert [name for name in kept if not (tmp_path / name).exists()] == []
+
+
+def test_the_conversion_benchmark_shows_the_ratio(capsys: pytest.CaptureFixture[str]) -> None:
+    times = {"xinzhi convert": [2.0, 1.0, 1.0], "spacy convert": [3.0, 3.0, 1.5]}
+    script("bench_convert")["show"](times, documents=600, memory=2048, shards=1)
+    shown = capsys.readouterr().out
+    assert "600" in shown.split("xinzhi convert")[1].splitlines()[0]
+    assert "xinzhi convert: 1.50 times as fast as spacy convert" in shown
+    assert "2 MB" in shown

@@ -103,6 +103,13 @@ def test_without_records_nothing_is_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_format_that_can_hold_none_of_the_records(corpus: Path, tmp_path: Path) -> None:
+    path = write(tmp_path / "scores.jsonl", [{"text": "很好", "scores": {"x": 1.0}}])
+    with pytest.raises(XinzhiError, match=r"No record can be written as fasttext: .*no label"):
+        export([path], tmp_path / "out.txt", "fasttext")
+    assert not (tmp_path / "out.txt").exists()
+
+
 def test_overlaps_unknown_heads_and_existing_outputs(corpus: Path, tmp_path: Path) -> None:
     overlapping = {"text": "青禾市政府", "label": [[0, 3, "地点"], [0, 5, "组织"], [0, 5, "组织"]]}
     path = write(tmp_path / "two.jsonl", [overlapping])

@@ -116,6 +116,11 @@ def export(
             problem = next((str(item) for item in report.problems), f"{inputs[0]} has no records")
             raise XinzhiError(f"There is nothing to export: {problem}", "Correct the input.")
         report.written = report.records - sum(item.kind == "error" for item in report.lost)
+        if not report.written:
+            raise XinzhiError(
+                f"No record can be written as {to}: {report.lost[0]}",
+                "Choose another format (docs/data-format.md says what each can hold).",
+            )
         _move(work, output)
     if report.left_out or report.lost or report.problems:
         write_json(output.with_name(f"{output.name}.report.json"), report.to_dict())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -102,3 +103,19 @@ def test_spacys_converters_and_ours_agree(
         path.write_text("\n".join(rows), encoding="utf8")
     text = path.read_text(encoding="utf8")
     assert theirs(reader(text, n_sents=1, no_print=True)) == ours(path)
+
+
+def test_label_studios_converter_reads_our_tasks(tmp_path: Path) -> None:
+    converter = pytest.importorskip("label_studio_sdk.converter")
+    interface = pytest.importorskip("label_studio_sdk.label_interface")
+    path = exported(tmp_path, "label-studio", "tasks.json")
+    labeling = path.with_suffix(".xml").read_text(encoding="utf8")
+    settings = interface.LabelInterface(labeling)
+    settings.validate()
+    for task in json.loads(path.read_text(encoding="utf8")):
+        for annotation in task["annotations"]:
+            assert settings.validate_annotation({"result": annotation["result"]})
+    for name in ("JSON", "JSON_MIN"):
+        work = converter.Converter(labeling, str(tmp_path))
+        work.convert(str(path), str(tmp_path / name), name, is_dir=False)
+        assert ours(tmp_path / name / "result.json") == ours(path)
