@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from .settings import DAY
@@ -123,14 +123,14 @@ def caution(days: int) -> float:
     return 1.0 + 2.0 * math.sqrt(2.0 / days)
 
 
-def upper_tail(counts: Array, mean: Array, dispersed: Array) -> Array:
+def upper_tail(counts: ArrayLike, mean: ArrayLike, dispersed: ArrayLike) -> Array:
     """RETURNS (Array): P(X >= counts) of a negative binomial with the variance
     mean + mean² · dispersed; where dispersed is 0, of a Poisson."""
     size = 1.0 / np.maximum(dispersed, 1e-9)
-    return stats.nbinom.sf(counts - 1, size, size / (size + mean))
+    return stats.nbinom.sf(np.asarray(counts) - 1, size, size / (size + mean))
 
 
-def lower_tail(counts: Array, mean: Array, dispersed: Array) -> Array:
+def lower_tail(counts: ArrayLike, mean: ArrayLike, dispersed: ArrayLike) -> Array:
     """RETURNS (Array): P(X <= counts), as `upper_tail`."""
     size = 1.0 / np.maximum(dispersed, 1e-9)
     return stats.nbinom.cdf(counts, size, size / (size + mean))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +21,19 @@ class Counts:
 
     values (NDArray): (series, hours) posts of the watched sentiment.
     total (NDArray): (hours,) all posts of the stream.
-    groups (NDArray): (series,) sister series (e.g. all topics) have the same number.
+    groups (NDArray): (series,) sister series (e.g. all topics) have the same number. Each group is
+        a family of tests with an equal part of the false alarms, so that the many entities do not
+        take from the few topics.
     first_weekday (int): Day of the week of the first day, Monday is 0.
+    others (dict): Group to the number of its series that are left out because they are too small
+        ever to be tested; they count as tests.
     """
 
     values: NDArray[np.float64]
     total: NDArray[np.float64]
     groups: NDArray[np.int64]
     first_weekday: int = 0
+    others: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def days(self) -> int:
@@ -44,6 +50,8 @@ class Surge:
     count (float): Posts in it.
     expected (float): Posts expected.
     p_value (float): Probability of so many or more.
+    spread (float): Squared variation of the rate: dispersion and uncertainty.
+    limit (float): The largest p-value that would have been significant in that hour.
     """
 
     series: int
@@ -52,6 +60,13 @@ class Surge:
     count: float
     expected: float
     p_value: float
+    spread: float
+    limit: float = 0.0
+
+    def recounted(self, count: float) -> Surge | None:
+        """RETURNS (Surge | None): The surge with another count, if it is still significant."""
+        p_value = float(rates.upper_tail(count, self.expected, self.spread))
+        return replace(self, count=count, p_value=p_value) if p_value <= self.limit else None
 
 
 @dataclass
@@ -142,7 +157,7 @@ def _mark_gaps(state: _Pass, day: int, base: np.ndarray) -> None:
     if rates.lower_tail(total[-DAY:].sum(), mean[-DAY:].sum(), spread) < GAP_P:
         state.ok[past.stop - DAY : past.stop] = False
     for first, last in _zero_runs(total, len(total) - DAY):
-        if rates.lower_tail(np.float64(0), mean[first:last].sum(), spread) < GAP_P:
+        if rates.lower_tail(0, mean[first:last].sum(), spread) < GAP_P:
             state.ok[past.start + first : past.start + last] = False
 
 
@@ -202,26 +217,33 @@ def _test_day(
         at = np.nonzero(count >= settings.min_volume)
         spread = (uncertain + dispersed[window])[at[0]]
         p_values = rates.upper_tail(count[at], expected[at], spread)
+        found = zip(*at, p_values.tolist(), spread.tolist(), strict=True)
         candidates += [
-            Surge(int(s), first + int(h), window, float(count[s, h]), float(expected[s, h]), p)
-            for s, h, p in zip(*at, p_values.tolist(), strict=True)
+            Surge(int(s), first + int(h), window, float(count[s, h]), float(expected[s, h]), p, v)
+            for s, h, p, v in found
         ]
     seen = (values[:, :first].sum(1) > 0) | (sums[:, -1] > 0)
-    return _discoveries(candidates, int(seen.sum()) * len(settings.windows), settings.alpha)
+    return _discoveries(candidates, state.counts, seen, settings)
 
 
-def _discoveries(candidates: list[Surge], tests: int, alpha: float) -> list[Surge]:
-    """Those that stand up to the tests of the same hour, in order."""
-    by_hour: dict[int, list[Surge]] = {}
+def _discoveries(
+    candidates: list[Surge], counts: Counts, seen: np.ndarray, settings: AlarmSettings
+) -> list[Surge]:
+    """Those that stand up to the tests of their family in the same hour, in order."""
+    groups = counts.groups
+    alpha = settings.alpha / len(np.unique(groups))
+    families: dict[tuple[int, int], list[Surge]] = {}
     for surge in candidates:
         if surge.p_value <= alpha:
-            by_hour.setdefault(surge.hour, []).append(surge)
-    found = []
-    for hour in sorted(by_hour):
-        ranked = sorted(by_hour[hour], key=lambda surge: (surge.p_value, surge.series))
-        kept = rates.discoveries(np.array([s.p_value for s in ranked]), tests, alpha)
-        found += [surge for surge, keep in zip(ranked, kept, strict=True) if keep]
-    return found
+            families.setdefault((surge.hour, int(groups[surge.series])), []).append(surge)
+    found: list[Surge] = []
+    for (_, group), own in families.items():
+        tests = int(seen[groups == group].sum()) + counts.others.get(group, 0)
+        tests *= len(settings.windows)
+        kept = rates.discoveries(np.array([surge.p_value for surge in own]), tests, alpha)
+        limit = alpha * int(kept.sum()) / tests
+        found += [replace(s, limit=limit) for s, keep in zip(own, kept, strict=True) if keep]
+    return sorted(found, key=lambda surge: (surge.hour, surge.p_value, surge.series))
 
 
 def _mask(state: _Pass, surge: Surge) -> None:
