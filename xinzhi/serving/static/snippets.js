@@ -21,14 +21,15 @@ export function curlSnippet(base, request, hasKey) {
 }
 
 export function pythonSnippet(base, request, hasKey) {
-  const { text, ...options } = requestBody(request);
+  const { text, model, ...options } = requestBody(request);
   const named = Object.entries(options).map(([name, value]) => `, ${name}=${literal(value)}`);
   const key = hasKey ? ', api_key=os.environ["XINZHI_API_KEY"]' : "";
+  const which = model ? `, model=${literal(model)}` : "";
   return [
     ...(hasKey ? ["import os", ""] : []),
     "from xinzhi.client import Client",
     "",
-    `with Client(${literal(base)}${key}) as client:`,
+    `with Client(${literal(base)}${key}${which}) as client:`,
     `    result = client.analyze(${literal(text)}${named.join("")})`,
     "    print(result)",
   ].join("\n");
