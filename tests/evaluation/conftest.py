@@ -40,7 +40,7 @@ def save_corpus(tmp_path: Path) -> SaveCorpus:
     """A function (docs) -> .spacy file."""
 
     def save(docs: list[Doc], name: str = "测试 corpus.spacy") -> Path:
-        DocBin(docs=docs).to_disk(tmp_path / name)
+        DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / name)
         return tmp_path / name
 
     return save
