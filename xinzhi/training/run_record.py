@@ -123,13 +123,19 @@ def changed_settings(
     may_change (tuple): Settings, by how they begin, that are not compared either.
     RETURNS (dict): Each setting that differs and must not: its value then and now.
     """
-    old = _flat(util.load_config(folder / CONFIG, interpolate=True))
-    new = _flat(config.interpolate())
+    old = util.load_config(folder / CONFIG, interpolate=True)
     return {
-        name: (old.get(name), value)
-        for name, value in new.items()
-        if old.get(name) != value and not name.startswith(may_change)
+        name: change
+        for name, change in differing_settings(old, config.interpolate()).items()
+        if not name.startswith(may_change)
     }
+
+
+def differing_settings(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
+    """RETURNS (dict): Each setting of the new config that the old one lacks or has with another
+    value, by dotted name: its value then and now."""
+    before = _flat(old)
+    return {n: (before.get(n), value) for n, value in _flat(new).items() if before.get(n) != value}
 
 
 def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:

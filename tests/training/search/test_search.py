@@ -259,6 +259,7 @@ def test_compared_with_the_default(
         ([0.60, 0.61, 0.60], [0.70, 0.71, 0.705], 0.708, True, True, "is better than the default"),
         ([0.60, 0.66, 0.63], [0.64, 0.60, 0.68], 0.67, False, True, "No proven progress"),
         ([0.60, 0.61, 0.60], [0.70, 0.71, 0.705], 0.80, True, False, "expect 0.7050"),
+        ([0.60, 0.61, 0.60], [0.70, 0.71, 0.705], 0.72, True, True, "lucky seed too: expect 0.70"),
         ([0.6, 0.6], [0.7, 0.7], 0.7, True, True, "is better"),
         ([0.6, 0.6], [0.6, 0.6], 0.6, False, True, "No proven progress"),
         ([0.6], [0.7], 0.7, False, True, "One seed says nothing"),
@@ -280,6 +281,13 @@ def test_the_interval_is_welchs() -> None:
     assert result["difference"] == pytest.approx(0.1)
     assert (low + high) / 2 == pytest.approx(0.1)
     assert high - low == pytest.approx(2 * 0.0553, abs=2e-3)
+
+
+def test_what_another_seed_may_give() -> None:
+    """Three scores: 4.303 standard deviations times the square root of 4/3."""
+    low, high = judge([0.6, 0.61, 0.62], [0.70, 0.72, 0.74], 0.7)["expected"]
+    assert (low + high) / 2 == pytest.approx(0.72)
+    assert high - low == pytest.approx(2 * 4.303 * 0.02 * (4 / 3) ** 0.5, abs=1e-4)
 
 
 def test_charts() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
-from scipy.stats import ttest_ind
+from scipy.stats import t, ttest_ind
 
 from ..repeats import train_repeats
 
@@ -44,23 +45,25 @@ def judge(default: list[float], best: list[float], searched: float) -> dict[str,
     default, best (list): Scores over seeds.
     searched (float): The score that the search has seen for the best config.
     RETURNS (dict): "difference" of the means; "interval" (95 %; None from a single seed);
-        "better" (bool): whether it lies above 0; "retrained_within" (bool): whether the searched
-        score is within two standard deviations, or the range, of the retrained ones; "verdict".
+        "better" (bool): whether it lies above 0; "expected": between which scores a further
+        training of the best config would be (95 % prediction interval; None from a single seed);
+        "retrained_within" (bool): whether the searched score is; "verdict".
     """
     difference = mean(best) - mean(default)
     interval = _interval(default, best)
     better = interval is not None and interval[0] > 0
-    sd = stdev(best) if len(best) > 1 else 0.0
-    low, high = min(min(best), mean(best) - 2 * sd), max(max(best), mean(best) + 2 * sd)
+    expected = _expected(best)
+    low, high = expected or (searched, searched)
     within = low <= searched <= high
     values = {"default": default, "best": best}
     return {
         "difference": difference,
         "interval": interval,
         "better": better,
+        "expected": expected,
         "searched": searched,
         "retrained_within": within,
-        "verdict": _verdict(values, difference, interval, better, searched, within),
+        "verdict": _verdict(values, difference, interval, better, searched, expected),
     }
 
 
@@ -74,31 +77,45 @@ def _interval(default: list[float], best: list[float]) -> tuple[float, float] | 
     return float(interval.low), float(interval.high)
 
 
+def _expected(scores: list[float]) -> tuple[float, float] | None:
+    """RETURNS (tuple): The 95 % prediction interval of one more score, by Student's t; None from a
+    single one."""
+    if len(scores) < 2:
+        return None
+    quantile = float(t.ppf((1 + CONFIDENCE) / 2, len(scores) - 1))
+    reach = quantile * stdev(scores) * sqrt(1 + 1 / len(scores))
+    slack = reach + 1e-9  # scores without spread are equal but for rounding
+    return mean(scores) - slack, mean(scores) + slack
+
+
 def _verdict(
     values: dict[str, list[float]],
     difference: float,
     interval: tuple[float, float] | None,
     better: bool,
     searched: float,
-    within: bool,
+    expected: tuple[float, float] | None,
 ) -> str:
     both = " against ".join(
         f"{mean(values[name]):.4f} of the {name} config" for name in ("best", "default")
     )
     said = f"Over {len(values['best'])} new seeds each: {both}, a difference of {difference:+.4f}"
-    if interval is None:
+    if interval is None or expected is None:
         return f"{said}. One seed says nothing about luck: use more repeats."
     said += f" (95 % interval {interval[0]:+.4f} to {interval[1]:+.4f})."
     if better:
         said += " The best config is better than the default."
     else:
         said += " No proven progress: the interval includes 0. More repeats would narrow it."
-    if within:
-        return f"{said} The search had seen {searched:.4f}, within the spread of the new ones."
-    return (
-        f"{said} The search had seen {searched:.4f}, outside the spread of the new ones: expect "
-        f"{mean(values['best']):.4f}."
+    low, high = expected
+    where = "within" if low <= searched <= high else "outside"
+    said += (
+        f" The search had seen {searched:.4f}, {where} what another seed of the best config may "
+        f"give ({low:.4f} to {high:.4f})."
     )
+    if searched > max(values["best"]):
+        said += f" It was chosen for a lucky seed too: expect {mean(values['best']):.4f}."
+    return said
 
 
 def _seed(config_path: Path) -> int:

@@ -13,6 +13,7 @@ from ...errors import XinzhiError
 from ..checks import check_config_file, check_inputs, readable_errors
 from ..linter import lint
 from ..output_folder import held
+from ..run_record import differing_settings
 from ..train import load_config, report_lint
 from .compare import compare_configs
 from .report import collect, write_report
@@ -87,7 +88,7 @@ def _prepare(
     text = _text(default)
     if path.is_file() and path.read_text(encoding="utf8") != text:
         raise XinzhiError(
-            f"{output} holds a search that started from another config.",
+            f"{output} holds a search that started from another config{_first_change(path, text)}.",
             "Use the same config and settings as then, or another folder with -o.",
         )
     path.write_text(text, encoding="utf8")
@@ -101,6 +102,13 @@ def _prepare(
         eval_frequency=training["eval_frequency"],
         max_steps=training["max_steps"],
     )
+
+
+def _first_change(path: Path, text: str) -> str:
+    """RETURNS (str): The first setting in which a config differs from that of the search."""
+    old, new = Config().from_disk(path), Config().from_str(text)
+    changed = sorted(differing_settings(old, new).items())
+    return "".join(f": {name} was {was!r}, now it is {is_!r}" for name, (was, is_) in changed[:1])
 
 
 def _take_up(job: Job, study: Study) -> None:
