@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
@@ -111,11 +112,21 @@ def test_score_against_constants(tmp_path: Path, capsys: pytest.CaptureFixture[s
     nlp.to_disk(tmp_path / "pipeline")
     corpus = tmp_path / "train.spacy"
     DocBin(docs=docs, store_user_data=True).to_disk(corpus)
-    script("experiment_score")["main"](str(tmp_path / "pipeline"), corpus, corpus)
-    pipeline, mean, median = capsys.readouterr().out.splitlines()
+    script("experiment_score")["main"](str(tmp_path / "pipeline"), corpus, corpus, dev=corpus)
+    pipeline, mean, median, zone = capsys.readouterr().out.splitlines()
     assert pipeline.startswith("sentiment, pipeline: mae ")
     assert mean == "sentiment, mean: mae 0.4444, rmse 0.4714, spearman -, r2 0.0000 (n = 3)"
     assert median == "sentiment, median: mae 0.3333, rmse 0.5774, spearman -, r2 -0.5000 (n = 3)"
+    assert zone.startswith("sentiment, pipeline with 0 where it is ")
+
+
+def test_dead_zone() -> None:
+    functions = script("experiment_score")
+    pairs = np.array([[0.0, 0.3], [0.0, -0.2], [1.0, 0.8], [-1.0, -0.9]])
+    distance = functions["best_distance"](pairs, 0.0)
+    assert 0.3 <= distance < 0.8
+    zone = functions["with_dead_zone"](pairs, 0.0, distance)
+    assert zone.tolist() == [[0.0, 0.0], [0.0, 0.0], [1.0, 0.8], [-1.0, -0.9]]
 
 
 def test_gradient_shares(tmp_path: Path, tiny_encoder: Callable[..., Path]) -> None:

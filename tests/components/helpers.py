@@ -86,7 +86,7 @@ def annotated(
     ents: Iterable[tuple[int, int, str]] | None = None,
     cats: dict[str, float] | None = None,
     scores: dict[str, float] | None = None,
-    record: str | None = None,
+    record: Any = None,
 ) -> Example:
     """An example; what is None is not annotated."""
     reference = nlp.make_doc(text)

@@ -104,6 +104,20 @@ def test_progress_of_reading(name: str, monkeypatch: pytest.MonkeyPatch) -> None
     assert ours == [f"{name}: read 2 training documents", f"{name}: read all 3 training documents"]
 
 
+@pytest.mark.parametrize(
+    ("record", "name"),
+    [
+        ("dev:17", "record dev:17"),
+        ({"id": "r1", "source": "dev.jsonl", "line": 3, "meta": {}}, "record r1 (dev.jsonl:3)"),
+        ({"id": 0}, "record 0"),
+        (None, "the document that begins with '没有标注。'"),
+        ({}, "the document that begins with '没有标注。'"),
+    ],
+)
+def test_messages_name_the_record(record: Any, name: str) -> None:
+    assert base.record_of(annotated(blank("zh"), "没有标注。", record=record).reference) == name
+
+
 @each
 def test_sourced_and_frozen(name: str, trained: Language, tmp_path: Path) -> None:
     other = next(n for n in CONFIGS if n != name)

@@ -62,7 +62,7 @@ def _print_component(name: str, entry: dict[str, Any]) -> None:
     rows = {name: entry} if "fitted" in entry else {f"{name}/{h}": e for h, e in entry.items()}
     for row, values in rows.items():
         if values["before"] is None:
-            typer.echo(f"{row}: no annotation in the dev data, left as it is")
+            typer.echo(f"{row}: nothing annotated in the dev data, or nothing found; not fitted")
             continue
         before, after = values["before"], values["after"]
         fitted = ", ".join(

@@ -116,9 +116,13 @@ def read_examples(get_examples: Callable[[], Iterable[Example]], name: str) -> I
 
 
 def record_of(doc: Doc) -> str:
-    """RETURNS (str): How to name a document in a message: its record id, or how it begins."""
+    """RETURNS (str): How to name a document in a message: its record, as `xinzhi convert` notes it
+    (id, file, line), or how it begins."""
     record = doc.user_data.get("record")
-    if record is not None:
+    if isinstance(record, dict) and record.get("id") is not None:
+        place = [str(record[key]) for key in ("source", "line") if record.get(key) is not None]
+        return f"record {record['id']}" + (f" ({':'.join(place)})" if place else "")
+    if isinstance(record, str | int):
         return f"record {record}"
     return f"the document that begins with {doc.text[:20]!r}"
 
