@@ -65,7 +65,7 @@ class _Post:
     id: str
     local_at: datetime
     text: str
-    cluster: int = -1
+    cluster: int
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,13 @@ def update_alarms(
 
 def read_alarms(database: Database) -> list[Alarm]:
     """RETURNS (list[Alarm]): The alarms of the table, in order of time."""
-    rows = database.rows("SELECT * FROM alarms ORDER BY raised_at, id")
-    return [Alarm(*row[:11], json.loads(row[11])) for row in rows]
+    names = list(Alarm.__dataclass_fields__)[:-1]
+    sql = f"SELECT {', '.join(names)}, evidence FROM alarms ORDER BY raised_at, id"
+    rows = database.rows(sql)
+    return [
+        Alarm(**dict(zip(names, row[:-1], strict=True)), evidence=json.loads(row[-1]))
+        for row in rows
+    ]
 
 
 def _with_old_id(alarm: Alarm, old: list[Alarm]) -> Alarm:
@@ -183,9 +188,7 @@ def _posts_of(
         sql += " AND EXISTS (SELECT 1 FROM mentions WHERE post_id = p.id AND surface = ?)"
         values.append(series.entity)
     sql += " AND local_at >= ? AND local_at < ? ORDER BY local_at, id"
-    rows = database.rows(sql, *values, start, end)
-    near = clusters(len(rows), near_duplicates([row[2] for row in rows]))
-    return [_Post(*row[:3], cluster) for row, cluster in zip(rows, near, strict=True)]
+    return _clustered(database.rows(sql, *values, start, end))
 
 
 def _make_alarm(
@@ -236,9 +239,13 @@ def _load_posts(database: Database, incident: Incident) -> list[_Post]:
     sql = (
         "SELECT id, local_at, text FROM posts WHERE id IN (SELECT UNNEST(?)) ORDER BY local_at, id"
     )
-    rows = database.rows(sql, sorted(incident.own))
-    near = clusters(len(rows), near_duplicates([row[2] for row in rows]))
-    return [_Post(*row[:3], cluster) for row, cluster in zip(rows, near, strict=True)]
+    return _clustered(database.rows(sql, sorted(incident.own)))
+
+
+def _clustered(rows: list[tuple[Any, ...]]) -> list[_Post]:
+    """RETURNS (list): Posts (id, time, text); near-duplicates have the same cluster."""
+    near = clusters(len(rows), near_duplicates([text for _, _, text in rows]))
+    return [_Post(i, time, text, near[number]) for number, (i, time, text) in enumerate(rows)]
 
 
 def _top_texts(posts: list[_Post]) -> list[dict[str, Any]]:

@@ -76,9 +76,8 @@ def posts_sample(database: Database, since: datetime | None, until: datetime | N
     """RETURNS (Sample): The posts of a database from a local time on, and before another."""
     rows = database.rows(
         "SELECT text, topic, sentiment, topic_confidence, sentiment_confidence FROM posts "
-        "WHERE local_at >= COALESCE(?, local_at) AND local_at < COALESCE(?, TIMESTAMP '9999-01-01') "
-        "ORDER BY local_at, id",
-        *(since, until),
+        "WHERE local_at >= ? AND local_at < ? ORDER BY local_at, id",
+        *(since or datetime.min, until or datetime.max),
     )
     sample = Sample([row[0] for row in rows])
     for number, head in enumerate(HEADS, start=1):
@@ -96,6 +95,8 @@ def corpus_sample(paths: Iterable[Path], fields: PostFields | None = None) -> Sa
     fields = fields or PostFields()
     sample = Sample(labels={head: [] for head in HEADS}, confidences={head: [] for head in HEADS})
     for path in paths:
+        if not path.is_file():
+            raise XinzhiError(f"There is no file {path}.", "Name the files of the training data.")
         for record in read_records(path):
             if not isinstance(record, Record):
                 continue

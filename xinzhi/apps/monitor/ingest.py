@@ -8,12 +8,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, tzinfo
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from spacy.language import Language
 
-from ...apply.inputs import Fields, Text, find_files, read_texts
 from ...corpora.record import Problem
 from ...errors import XinzhiError
 from .database import Database
@@ -28,6 +26,11 @@ from .posts import (
     predicted_labels,
     text_key,
 )
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+    from ...apply.inputs import Text
 
 BATCH = 5_000  # posts in a transaction
 NO_ID = "\0"  # a field that no record has: ids are read here, where a missing one is seen
@@ -92,6 +95,8 @@ def ingest(
     RAISES (XinzhiError): A file cannot be found or is of no kind that can be read; with `strict`,
         the first rejected record.
     """
+    from ...apply.inputs import Fields, find_files, read_texts
+
     fields = fields or PostFields()
     records = read_texts(find_files(patterns), Fields(text=fields.text, id=NO_ID))
     now = now or datetime.now(UTC)

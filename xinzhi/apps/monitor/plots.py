@@ -34,7 +34,7 @@ def trend(
             line = element("line", class_="alarm", x1=x, x2=x, y1=TOP, y2=HEIGHT - BOTTOM)
             dot = element("circle", element("title", title), class_="alarm", cx=x, cy=TOP, r=4.0)
             parts += [line, dot]
-    for name, values in reversed(counts.items()):
+    for name, values in reversed(list(counts.items())):
         points = " ".join(
             f"{_x(number, len(days)):.1f},{_y(value, top):.1f}"
             for number, value in enumerate(values)

@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spacy.tokens import Doc, Span
-
-from ...apply.inputs import Text
 from ...corpora.near import SHORTEST, key_of
 from ...head_keys import group_cats
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
+
+    from ...apply.inputs import Text
 
 SPAN_FIELDS = ("label", "entities", "mentions")
 
@@ -136,6 +138,8 @@ def predicted_labels(doc: Doc, fields: PostFields) -> Labels:
     RETURNS (Labels): Topic, sentiment and entities with their confidence. A head that abstains
         gives no label.
     """
+    from spacy.tokens import Doc, Span
+
     heads = group_cats(doc.cats, plain=fields.sentiment)
     decided = doc._.decisions if Doc.has_extension("decisions") and doc._.decisions else None
     best = {}

@@ -109,7 +109,7 @@ def dispersion(counts: Array, expected: Array, groups: NDArray[np.int64], days: 
     squares = np.where(known, expected**2, 0.0).sum(1)
     weight = squares * DISPERSION_DAYS / days + DISPERSION_WEIGHT
     shared = np.bincount(groups, extra + DISPERSION_PRIOR * weight)
-    shared = np.maximum(0.0, shared / np.bincount(groups, squares + weight))
+    shared = np.maximum(0.0, shared / np.maximum(np.bincount(groups, squares + weight), 1e-9))
     return np.maximum(0.0, (extra + weight * shared[groups]) / (squares + weight))
 
 
@@ -126,14 +126,18 @@ def caution(days: int) -> float:
 def upper_tail(counts: ArrayLike, mean: ArrayLike, dispersed: ArrayLike) -> Array:
     """RETURNS (Array): P(X >= counts) of a negative binomial with the variance
     mean + mean² · dispersed; where dispersed is 0, of a Poisson."""
-    size = 1.0 / np.maximum(dispersed, 1e-9)
-    return stats.nbinom.sf(np.asarray(counts) - 1, size, size / (size + mean))
+    return stats.nbinom.sf(np.asarray(counts) - 1, *_parameters(mean, dispersed))
 
 
 def lower_tail(counts: ArrayLike, mean: ArrayLike, dispersed: ArrayLike) -> Array:
     """RETURNS (Array): P(X <= counts), as `upper_tail`."""
+    return stats.nbinom.cdf(counts, *_parameters(mean, dispersed))
+
+
+def _parameters(mean: ArrayLike, dispersed: ArrayLike) -> tuple[Array, Array]:
+    """RETURNS (tuple): Size and probability, as scipy has them."""
     size = 1.0 / np.maximum(dispersed, 1e-9)
-    return stats.nbinom.cdf(counts, size, size / (size + mean))
+    return size, size / (size + np.asarray(mean))
 
 
 def discoveries(p_values: Array, tests: int, alpha: float) -> NDArray[np.bool_]:

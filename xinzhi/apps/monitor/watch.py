@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-
-from spacy.language import Language
+from typing import TYPE_CHECKING
 
 from ...errors import XinzhiError
 from ...files import sha256_of
@@ -18,6 +17,9 @@ from .delivery import Target, deliver
 from .ingest import IngestReport, ingest
 from .posts import PostFields
 from .settings import AlarmSettings
+
+if TYPE_CHECKING:
+    from spacy.language import Language
 
 SETTLED = 2.0  # seconds: a file that was written to later than that may not be complete
 LATE = timedelta(days=7)  # posts may arrive so late and still raise an alarm
