@@ -29,6 +29,15 @@ class JsonFormatter(logging.Formatter):
         return to_json(members, fallback=str).decode()
 
 
+class NoRepetition(logging.Filter):
+    """Drops the traceback that uvicorn adds when a model cannot be served: that was logged."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """RETURNS (bool): Whether the record is written."""
+        message = record.getMessage()
+        return not (message.startswith("Traceback") and "SystemExit" in message)
+
+
 def log_config(level: str) -> dict[str, Any]:
     """RETURNS (dict): Settings for `logging.config.dictConfig`: ours and uvicorn's loggers."""
     logger = {"handlers": ["stderr"], "level": level.upper(), "propagate": False}
@@ -36,7 +45,14 @@ def log_config(level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": {"()": JsonFormatter}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "filters": {"no_repetition": {"()": NoRepetition}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "json",
+                "filters": ["no_repetition"],
+            }
+        },
         "loggers": {"xinzhi": logger, "uvicorn": logger},
     }
 

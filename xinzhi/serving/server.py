@@ -8,8 +8,10 @@ from functools import partial
 from typing import Any
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from ..errors import XinzhiError
 from .app import create_app
 from .logs import log_config
 from .service import runtime_folder
@@ -31,9 +33,26 @@ def serve(settings: ServeSettings) -> None:
             uvicorn.Server(config).run()
         else:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-            Multiprocess(config, sockets=[config.bind_socket()]).run()
+            supervisor = Supervisor(config, sockets=[config.bind_socket()])
+            supervisor.run()
+            supervisor.check()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+class Supervisor(Multiprocess):
+    """Starts the workers, replaces those that die or hang, passes SIGTERM on."""
+
+    def terminate_all(self) -> None:
+        """Pass SIGTERM on; from then on only the workers hold the socket, until they close it."""
+        super().terminate_all()
+        for sock in self.sockets:
+            sock.close()
+
+    def check(self) -> None:
+        """RAISES (XinzhiError): If a worker could not start."""
+        if any(process.exitcode == STARTUP_FAILURE for process in self.processes):
+            raise XinzhiError("A worker could not start.", "The log says why.")
 
 
 def uvicorn_config(settings: ServeSettings) -> uvicorn.Config:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import tempfile
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from ..errors import XinzhiError
 from .devices import claim_gpu
+from .drain import drain_before_shutdown
 from .engine import Engine
 from .inference import prepare_thread
 from .keys import Caller, Keyring
@@ -63,7 +61,7 @@ class Service:
         watch = asyncio.ensure_future(
             self.store.watch(self.settings.watch_seconds, self.settings.renew_after_texts)
         )
-        self._drain_before_shutdown()
+        drain_before_shutdown(self)
         self.ready = True
         try:
             yield
@@ -71,23 +69,6 @@ class Service:
             self.ready = False
             watch.cancel()
             await self.engine.stop()
-
-    def _drain_before_shutdown(self) -> None:
-        """On SIGTERM answer with `Connection: close` and not ready for a while, so that clients and
-        balancers go elsewhere; only then let the server close its socket."""
-        if threading.current_thread() is not threading.main_thread():
-            return
-        loop = asyncio.get_running_loop()
-        close = signal.getsignal(signal.SIGTERM)
-
-        def drain(number: int, frame: Any) -> None:
-            if self.draining or not callable(close):
-                return
-            self.draining = True
-            seconds = self.settings.drain_seconds
-            loop.call_soon_threadsafe(loop.call_later, seconds, close, number, frame)
-
-        signal.signal(signal.SIGTERM, drain)
 
     def administrator(self, caller: Caller, model: str) -> None:
         """RAISES (Problem): 403 unless the caller may change versions of that model."""
