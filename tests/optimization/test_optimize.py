@@ -66,9 +66,13 @@ def test_a_copy_with_the_chosen_settings_and_the_way_back(folder: Path) -> None:
         == (chosen["precision"])
     )
     assert loaded.config["nlp"]["before_creation"]["threads"] == chosen["threads"]
+    assert loaded.get_pipe_meta("transformer").factory == "xinzhi_encoder"
+    assert set(record["cold_start"]) == {"before", "after"}
     assert json.loads(Path("快/optimized.json").read_text(encoding="utf8")) == record
     assert reset("快")["nlp.before_creation"] is None
     plain = spacy.load("模型")
+    for text in ["一网通办 OK", "", "长" * 300]:
+        assert loaded(text).cats == pytest.approx(plain(text).cats, abs=0.02)
     assert spacy.load("快").config == plain.config
     with pytest.raises(XinzhiError, match=r"has no optimized\.json"):
         reset("快")

@@ -29,6 +29,8 @@ RULES = (
     ("alignment", "xinzhi/layers/alignment.py", ""),
     ("alignment", "xinzhi/layers/windows.py", ""),
     ("alignment", "xinzhi/layers/encoder_batch.py", ""),
+    ("alignment", "xinzhi/layers/encoder_output.py", ""),
+    ("alignment", "xinzhi/layers/encoded.py", ""),
     ("alignment", "spacy_transformers/align.py", ""),
     ("alignment", "spacy_transformers/truncate.py", ""),
     ("alignment", "spacy_transformers/data_classes.py", ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +26,9 @@ def optimize_cli(
     tolerance: Annotated[
         float, typer.Option(help="Points (of 100) that a score may fall behind fp32")
     ] = 0.5,
+    light: Annotated[
+        bool, typer.Option(help="The copy loads without spacy-transformers; it only predicts")
+    ] = True,
     json: Annotated[
         Path | None, typer.Option(help="Write what was measured to this file too")
     ] = None,
@@ -46,7 +50,7 @@ def optimize_cli(
             "Optimizing needs dev data and a folder to write to.",
             "Run: xinzhi optimize PIPELINE DEV --output FOLDER",
         )
-    options = Options(rounds=rounds, characters=characters, tolerance=tolerance)
+    options = Options(rounds=rounds, characters=characters, tolerance=tolerance, light=light)
     record = optimize(pipeline, dev, output, options, say=typer.echo)
     _print_table(record)
     if json is not None:
@@ -68,3 +72,5 @@ def _print_table(record: dict[str, Any]) -> None:
             cells = [setting, str(row["value"]), rate, f"{row['ratio']:.2f}", spread, lost]
             table.add_row(*cells, row["verdict"])
     Console().print(table)
+    before, after = (median(record["cold_start"][key]) for key in ("before", "after"))
+    typer.echo(f"New process to first prediction: {before:.1f} s before, {after:.1f} s after")

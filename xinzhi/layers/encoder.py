@@ -12,8 +12,6 @@ import torch
 from spacy.tokens import Doc, DocBin
 from spacy.util import registry
 from spacy.vocab import Vocab
-from spacy_transformers.data_classes import TransformerData
-from spacy_transformers.layers import trfs2arrays
 from thinc.api import ArgsKwargs, Model, chain, torch2xp, xp2torch
 from thinc.types import Floats2d, Ragged
 
@@ -23,14 +21,18 @@ from ..encoders.precision import Precision
 from ..encoders.tokenizer import PieceTokenizer
 from ..encoders.vocabulary import isolate_han, trim_vocabulary
 from ..errors import XinzhiError
-from .encoder_batch import EncoderBatch, PreparedBatch, prepare_batch, split_output
+from .encoded import EncodedDoc
+from .encoder_batch import PreparedBatch, prepare_batch
 from .encoder_module import standardisation
 from .encoder_shim import EncoderShim
 from .encoder_store import STORES
 from .freezing import LayerPolicy
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # prediction can do without them, see encoded.py
+    from spacy_transformers.data_classes import TransformerData
     from transformers import PreTrainedModel
+
+    from .encoder_output import EncoderBatch
 
 HAN_MODES = ("rank", "isolate", "merge")
 SMALLEST_WINDOW = 8
@@ -187,7 +189,7 @@ def Encoder_v1(
 
 @registry.architectures("xinzhi.Tok2VecEncoder.v1")
 def Tok2VecEncoder_v1(
-    encoder: Model[list[Doc], EncoderBatch],
+    encoder: Model[list[Doc], Any],
     pooling: Model[Ragged, Floats2d],
     grad_factor: float = 1.0,
 ) -> Model[list[Doc], list[Floats2d]]:
@@ -198,6 +200,8 @@ def Tok2VecEncoder_v1(
     grad_factor (float): Scales the gradient on its way to the encoder.
     RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token.
     """
+    from spacy_transformers.layers import trfs2arrays
+
     return chain(encode_by_doc(encoder), trfs2arrays(pooling, grad_factor))
 
 
@@ -284,19 +288,10 @@ def forward(
     model: Model, docs: list[Doc], is_train: bool
 ) -> tuple[EncoderBatch, Callable[[EncoderBatch], list[Doc]]]:
     """Encode docs; one vector per word piece."""
-    shim, settings = _shim(model), model.attrs["settings"]
-    tokenizer = shim.tokenizer
-    special = len(tokenizer.prefix) + len(tokenizer.suffix)
-    window = min(settings.window, shim.max_pieces - special)
-    batch = prepare_batch(
-        docs,
-        tokenizer,
-        window=window,
-        overlap=min(settings.overlap, window // 2),
-        group_pieces=settings.group_pieces,
-        per_token=settings.han == "rank",
-        per_group=0 if is_train else GROUP_COST,
-    )
+    from .encoder_output import split_output
+
+    shim = _shim(model)
+    batch = _prepare(model, docs, is_train)
     output, torch_backprop = shim(_to_torch(batch, shim.device), is_train)
     flat = cast(Floats2d, torch2xp(output))
 
@@ -308,6 +303,43 @@ def forward(
         return docs
 
     return split_output(docs, batch, flat), backprop
+
+
+def encode(model: Model, docs: list[Doc]) -> list[EncodedDoc | None]:
+    """Encode docs for prediction, without spacy-transformers.
+
+    model (Model): As from `xinzhi.Encoder.v1`, with weights.
+    docs (list[Doc]): The docs.
+    RETURNS (list[EncodedDoc | None]): One per doc, None for a doc without tokens.
+    """
+    batch = _prepare(model, docs, is_train=False)
+    output, _ = _shim(model)(_to_torch(batch, _shim(model).device), False)
+    flat, at = cast(Any, torch2xp(output)), 0
+    encoded: list[EncodedDoc | None] = []
+    for rows in batch.docs:
+        if rows is None:
+            encoded.append(None)
+            continue
+        encoded.append(EncodedDoc(flat[at : at + len(rows.rows)], rows.alignment))
+        at += len(rows.rows)
+    return encoded
+
+
+def _prepare(model: Model, docs: list[Doc], is_train: bool) -> PreparedBatch:
+    """Cut docs into pieces, windows and padded groups, as the settings say."""
+    shim, settings = _shim(model), model.attrs["settings"]
+    tokenizer = shim.tokenizer
+    special = len(tokenizer.prefix) + len(tokenizer.suffix)
+    window = min(settings.window, shim.max_pieces - special)
+    return prepare_batch(
+        docs,
+        tokenizer,
+        window=window,
+        overlap=min(settings.overlap, window // 2),
+        group_pieces=settings.group_pieces,
+        per_token=settings.han == "rank",
+        per_group=0 if is_train else GROUP_COST,
+    )
 
 
 def _to_torch(batch: PreparedBatch, device: torch.device) -> ArgsKwargs:

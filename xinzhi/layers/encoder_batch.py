@@ -1,18 +1,15 @@
-"""From docs to padded groups of word-piece windows, and from vectors back to docs."""
+"""From docs to padded groups of word-piece windows, and which row of the output is whose."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
-from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
-from thinc.api import get_array_module
-from thinc.types import Floats2d, Floats3d, Ints1d, Ints2d, Ragged
-from transformers.file_utils import ModelOutput
+from thinc.types import Ints1d, Ragged
 
 from ..encoders.tokenizer import Pieces, PieceTokenizer
 from .alignment import align_pieces
@@ -116,7 +113,7 @@ def align_doc(doc: Doc, pieces: Pieces, per_token: bool) -> DocRows:
         of_piece, ranks, rows = aligned, ranks, np.arange(len(aligned))
     else:
         of_piece, ranks, rows = np.arange(n_pieces), np.zeros(n_pieces, dtype=np.int64), aligned
-    alignment = Ragged(_ints(rows), _ints(counts))
+    alignment = Ragged(as_ints(rows), as_ints(counts))
     return DocRows(pieces, alignment, of_piece, ranks)
 
 
@@ -159,62 +156,6 @@ def _assign_rows(windows: list, base: Ints, prefix: int) -> None:
         doc.rows = np.concatenate(piece_rows[id(doc)])[doc.of_piece]
 
 
-@dataclass
-class EncoderBatch(FullTransformerBatch):
-    """A FullTransformerBatch whose docs have one vector per row: no padding, no overlap.
-
-    flat (Floats2d): All vectors (or, on the way back, gradients), shape (n, width).
-    """
-
-    flat: Floats2d | None = None
-
-    def unsplit_by_doc(self, arrays: list[list]) -> EncoderBatch:
-        """Join the gradients of the docs that have vectors, in order."""
-        xp = get_array_module(arrays[0][0])
-        flat = xp.concatenate([doc[0].reshape(-1, doc[0].shape[-1]) for doc in arrays])
-        return EncoderBatch(self.spans, self.wordpieces, ModelOutput(), self.align, flat=flat)
-
-
-def split_output(docs: Sequence[Doc], batch: PreparedBatch, flat: Floats2d) -> EncoderBatch:
-    """Give every doc its vectors.
-
-    docs (Sequence[Doc]): The docs of the batch.
-    batch (PreparedBatch): As from `prepare_batch`.
-    flat (Floats2d): The vectors in the order of `batch.rows`, shape (n, width).
-    RETURNS (EncoderBatch): What spacy-transformers hands to its listeners.
-    """
-    data, at = [], 0
-    for rows in batch.docs:
-        if rows is None:
-            data.append(TransformerData.empty())
-            continue
-        vectors = cast(Any, flat)[at : at + len(rows.rows)]
-        at += len(rows.rows)
-        data.append(_doc_data(rows, cast(Floats3d, vectors[None])))
-    return EncoderBatch(
-        spans=[[doc[:]] if len(doc) else [] for doc in docs],
-        wordpieces=WordpieceBatch.empty(),
-        model_output=ModelOutput(last_hidden_state=cast(Any, flat)[None]),
-        align=Ragged(_ints(np.zeros(0)), _ints(np.zeros(0))),
-        cached_doc_data=data,
-        flat=flat,
-    )
-
-
-def _doc_data(rows: DocRows, vectors: Floats3d) -> TransformerData:
-    pieces = rows.pieces
-    return TransformerData(
-        wordpieces=WordpieceBatch(
-            strings=[pieces.strings],
-            input_ids=cast(Ints2d, pieces.ids[None]),
-            attention_mask=cast(Floats2d, np.ones((1, len(pieces.ids)), dtype="f")),
-            lengths=[len(pieces.ids)],
-            token_type_ids=None,
-        ),
-        model_output=ModelOutput(last_hidden_state=vectors),
-        align=rows.alignment,
-    )
-
-
-def _ints(values: NDArray) -> Ints1d:
+def as_ints(values: NDArray) -> Ints1d:
+    """RETURNS (Ints1d): The numbers in the type that Thinc uses for lengths and indices."""
     return cast(Ints1d, values.astype("i"))

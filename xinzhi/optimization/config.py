@@ -23,6 +23,15 @@ def precision_settings(config: Mapping[str, Any], prefix: str = "") -> Iterator[
             yield f"{prefix}{name}"
 
 
+def set_precision(config: dict[str, Any], precision: str) -> None:
+    """Set every encoder's `predict_precision` in place."""
+    for name, value in config.items():
+        if isinstance(value, dict):
+            set_precision(value, precision)
+        elif name == PRECISION:
+            config[name] = precision
+
+
 def threads_callback(threads: int) -> dict[str, Any]:
     """RETURNS (dict): The config section that sets the number of threads at loading."""
     return {"@callbacks": "xinzhi.Threads.v1", "threads": threads}

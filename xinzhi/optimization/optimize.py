@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from collections import deque
@@ -27,14 +28,17 @@ from ..evaluation.evaluate import evaluate, load_pipeline, read_examples
 from ..files import replaced_folder, write_json
 from ..training.checks import check_corpus
 from .choice import choose, main_scores, points_lost, side_by_side
+from .cold_start import cold_start_seconds
 from .config import (
     BATCH_SIZE,
     CONFIG,
     THREADS,
     change_config,
     precision_settings,
+    set_precision,
     threads_callback,
 )
+from .light import LIGHT_FACTORY, lightened
 
 RECORD = "optimized.json"
 BATCH_SIZES = (16, 64, 256)
@@ -48,11 +52,13 @@ class Options:
     rounds (int): Turns of each candidate.
     characters (int): Texts of the dev data up to this length together are predicted in each turn.
     tolerance (float): Points (of 100) that a score may fall behind fp32.
+    light (bool): Let the copy predict without importing spacy-transformers; it cannot be trained.
     """
 
     rounds: int = 5
     characters: int = 20_000
     tolerance: float = 0.5
+    light: bool = True
 
     def __post_init__(self) -> None:
         for name in ("rounds", "characters"):
@@ -139,7 +145,7 @@ def optimize(
         "settings": measurement.record,
         "chosen": measurement.chosen,
     }
-    return _write_copy(path, output, measurement.chosen, record)
+    return _write_copy(measurement, output, record)
 
 
 def reset(pipeline: str | Path) -> dict[str, Any]:
@@ -255,19 +261,51 @@ def _measure_batch_sizes(measurement: Measurement, nlp: Language) -> None:
     measurement.decide("batch_size", turns, present)
 
 
-def _write_copy(
-    source: Path, output: Path, chosen: dict[str, Any], record: dict[str, Any]
-) -> dict[str, Any]:
-    """RETURNS (dict): The record, with "before"."""
+def _write_copy(measurement: Measurement, output: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """Write the copy, see that it has the scores that were measured, and time its cold start.
+
+    RETURNS (dict): The record, with "before" and "cold_start".
+    RAISES (XinzhiError): The copy does not predict what was measured.
+    """
+    chosen = measurement.chosen
     with replaced_folder(output.absolute()) as folder:
-        shutil.copytree(source, folder, dirs_exist_ok=True)
+        shutil.copytree(measurement.path, folder, dirs_exist_ok=True)
         config = Config().from_disk(folder / CONFIG, interpolate=False)
-        settings: dict[str, Any] = {BATCH_SIZE: chosen["batch_size"]}
-        if "precision" in chosen:
-            names = precision_settings(config["components"], "components.")
-            settings |= dict.fromkeys(names, chosen["precision"])
-        if config["nlp"].get("before_creation") is None:
-            settings[THREADS] = threads_callback(chosen["threads"])
+        settings = _new_settings(config, chosen, measurement.options.light)
+        record["chosen"]["light"] = _is_light(settings["components"])
         record["before"] = change_config(folder, settings)
+        scores = main_scores(evaluate(folder, record["dev"]))
+        expected = record["scores"][chosen.get("precision", "present")]
+        if points_lost(scores, expected) > measurement.options.tolerance:
+            raise XinzhiError(
+                f"The optimized copy has other scores: {scores}, not {expected}.",
+                "Run with --no-light, and please report this.",
+            )
+        record["cold_start"] = _cold_starts(measurement, folder)
         write_json(folder / RECORD, record)
     return record
+
+
+def _new_settings(config: Config, chosen: dict[str, Any], light: bool) -> dict[str, Any]:
+    """RETURNS (dict): Dotted name -> value of what is to be changed in the config."""
+    components = copy.deepcopy(config["components"])
+    if "precision" in chosen:
+        set_precision(components, chosen["precision"])
+    if light:
+        components = lightened(components) or components
+    settings = {BATCH_SIZE: chosen["batch_size"], "components": components}
+    if config["nlp"].get("before_creation") is None:
+        settings[THREADS] = threads_callback(chosen["threads"])
+    return settings
+
+
+def _is_light(components: dict[str, Any]) -> bool:
+    return any(section.get("factory") == LIGHT_FACTORY for section in components.values())
+
+
+def _cold_starts(measurement: Measurement, folder: Path) -> dict[str, list[float]]:
+    """RETURNS (dict): Seconds from a new process to the first prediction, "before" and "after"."""
+    text = measurement.texts[0]
+    folders = {"before": measurement.path, "after": folder}
+    turns = {name: partial(cold_start_seconds, path, text) for name, path in folders.items()}
+    return alternate(min(3, measurement.options.rounds), turns)
