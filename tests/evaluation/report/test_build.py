@@ -7,12 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.training import Corpus
+from spacy.training import Corpus, Example
 
+from xinzhi.components.cats_scorer import Row, head_table
 from xinzhi.errors import XinzhiError
 from xinzhi.evaluation.evaluate import evaluate
+from xinzhi.evaluation.report.cases import HeadCases
+from xinzhi.evaluation.report.heads import head_detail
 from xinzhi.evaluation.report.slices import RELABELLED, SEEN, UNSEEN, by_quartile, by_value
 
 from ..conftest import MakeDoc, SaveCorpus
@@ -67,11 +71,31 @@ def test_a_label_that_does_not_occur_has_no_score(report: Report) -> None:
 def test_heads(report: Report) -> None:
     head = report["heads"]["情感"]
     assert head["accuracy"] == pytest.approx(4 / 6)
-    assert head["confusion"] == {"labels": ["negative", "positive"], "cells": [[2, 1], [1, 2]]}
+    assert head["confusion"] == {
+        "labels": ["negative", "positive"],
+        "cells": [[2, 1, 0], [1, 2, 0]],
+    }
     low, high = head["intervals"]["accuracy"]
     assert 0 <= low < 4 / 6 < high <= 1
     assert head["risk_coverage"]["coverage"] == pytest.approx([0.5, 1.0])
     assert head["abstained"] == {"n": 0, "accuracy": pytest.approx(4 / 6)}
+
+
+def test_head_with_several_labels_or_no_decision() -> None:
+    rows: list[Row] = [({"a": 1.0, "b": 1.0}, ["a"], {}), ({"a": 0.0}, ["a", "b"], {})]
+    cases = HeadCases([0, 1], rows, head_table(rows))
+    assert head_detail("x", cases, _examples(2))["confusion"] == {
+        "labels": ["a", "b"],
+        **{"tn": [0, 0], "fp": [1, 0], "fn": [0, 1], "tp": [1, 0]},
+    }
+    rows = [({"a": 1.0, "b": 0.0}, "", {}), ({"a": 0.0, "b": 1.0}, "b", {"b": 0.8})]
+    cases = HeadCases([0, 1], rows, head_table(rows))
+    assert head_detail("x", cases, _examples(2))["confusion"]["cells"] == [[0, 0, 1], [0, 1, 0]]
+
+
+def _examples(count: int) -> list[Example]:
+    nlp = spacy.blank("en")
+    return [Example(nlp.make_doc("x"), nlp.make_doc("x")) for _ in range(count)]
 
 
 def test_threshold_curve_of_entities(report: Report) -> None:

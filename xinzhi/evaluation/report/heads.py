@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import confusion_matrix, multilabel_confusion_matrix
 from spacy.training import Example
 
 from ...components.cats_scorer import HeadTable
@@ -39,13 +39,20 @@ def head_detail(head: str, cases: HeadCases, examples: list[Example]) -> dict[st
     }
 
 
-def _confusion(table: HeadTable) -> dict[str, Any] | None:
-    """Gold by predicted label, as rows; None if a document may have several labels or none."""
-    if not table.exclusive or not table.guess.any(1).all():
-        return None
-    gold, decided = table.truth.argmax(1), table.guess.argmax(1)
-    cells = confusion_matrix(gold, decided, labels=range(len(table.labels)))
-    return {"labels": table.labels, "cells": cells.tolist()}
+def _confusion(table: HeadTable) -> dict[str, Any]:
+    """Gold by predicted label as "cells", rows of numbers; the last column is for documents that
+    nothing was decided for. Of a head that is not exclusive "tn", "fp", "fn", "tp" of each label.
+    """
+    size = len(table.labels)
+    if not table.exclusive:
+        cells = multilabel_confusion_matrix(table.truth & table.known, table.guess & table.known)
+        tn, fp, fn, tp = cells.reshape(-1, 4).T
+        tn = tn - (~table.known).sum(0)
+        counts = {"tn": tn, "fp": fp, "fn": fn, "tp": tp}
+        return {"labels": table.labels, **{name: c.tolist() for name, c in counts.items()}}
+    decided = np.where(table.guess.any(1), table.guess.argmax(1), size)
+    matrix = confusion_matrix(table.truth.argmax(1), decided, labels=range(size + 1))
+    return {"labels": table.labels, "cells": matrix[:size].tolist()}
 
 
 def _curve(table: HeadTable, label: int) -> dict[str, Any] | None:

@@ -185,16 +185,27 @@ def _entity_matrix(confusion: Mapping[str, Any]) -> list[Block]:
 
 def _head_matrix(scores: Mapping[str, Any]) -> list[Table | Matrix]:
     confusion = scores["confusion"]
-    if confusion is None:
-        return []
-    labels, cells = confusion["labels"], confusion["cells"]
-    if len(labels) <= MATRIX_LABELS:
-        title = "Confusion: gold (rows) against predicted (columns)"
-        return [Matrix(title, labels, labels, cells)]
+    labels = confusion["labels"]
+    if not scores["exclusive"]:
+        names = ("tp", "fp", "fn", "tn")
+        rows = list(zip(labels, *(map(str, confusion[name]) for name in names), strict=True))
+        columns = ("label", "rightly yes", "wrongly yes", "wrongly no", "rightly no")
+        return [Table(columns, rows, "Decisions by label")]
+    title = "Confusion: gold (rows) against predicted (columns)"
+    cells = confusion["cells"]
+    if len(labels) > MATRIX_LABELS:
+        return [_confused(labels, cells)]
+    if any(row[-1] for row in cells):
+        return [Matrix(title, labels, [*labels, "none"], cells)]
+    return [Matrix(title, labels, labels, [row[:-1] for row in cells])]
+
+
+def _confused(labels: Sequence[str], cells: Sequence[Sequence[int]]) -> Table:
+    names = [*labels, "none"]
     wrong = [(n, g, p) for g, row in enumerate(cells) for p, n in enumerate(row) if g != p and n]
-    worst = sorted(wrong, reverse=True)[:MATRIX_LABELS]
-    rows = [(labels[g], labels[p], str(n)) for n, g, p in worst]
-    return [Table(("gold", "predicted", "documents"), rows, "Most frequent confusions", words=2)]
+    worst = sorted(wrong, key=lambda item: (-item[0], item[1:]))[:MATRIX_LABELS]
+    rows = [(names[g], names[p], str(n)) for n, g, p in worst]
+    return Table(("gold", "predicted", "documents"), rows, "Most frequent confusions", words=2)
 
 
 def _schemas(scores: Mapping[str, Any]) -> list[Block]:
