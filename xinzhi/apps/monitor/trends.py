@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from collections import Counter
+from datetime import date, timedelta
 from typing import Any
 
 from .alarms import read_alarms
@@ -13,6 +14,32 @@ ENTITIES = 12  # of a topic, and of all
 TEXTS = 5
 NO_TOPIC = "(none)"
 ORDER = ("negative", "neutral", "positive")
+_SHOWN = """
+CREATE OR REPLACE TEMP TABLE shown AS
+SELECT id, local_at, CAST(local_at AS DATE) AS day, topic, sentiment FROM unique_posts
+WHERE local_at >= ? AND local_at < ?
+"""
+_ENTITIES = """
+WITH named AS (
+  SELECT DISTINCT {by} AS part, m.surface, m.label, s.id, s.sentiment, s.day
+  FROM shown AS s JOIN mentions AS m ON m.post_id = s.id
+), top AS (
+  SELECT part, surface, MIN(label) AS label, COUNT(DISTINCT id) AS total FROM named
+  GROUP BY part, surface
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY part ORDER BY COUNT(DISTINCT id) DESC, surface) <= ?
+)
+SELECT t.part, t.surface, t.label, t.total, n.sentiment, n.day, COUNT(DISTINCT n.id)
+FROM top AS t JOIN named AS n ON n.surface = t.surface AND n.part IS NOT DISTINCT FROM t.part
+GROUP BY ALL ORDER BY t.total DESC, t.surface, n.day, n.sentiment
+"""
+_TEXTS = """
+WITH latest AS (
+  SELECT topic, id FROM shown WHERE sentiment = ?
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY topic ORDER BY local_at DESC, id) <= ?
+)
+SELECT p.topic, p.id, p.local_at, p.channel, p.text FROM latest JOIN posts AS p USING (id)
+ORDER BY p.local_at DESC, p.id
+"""
 
 
 def dashboard_data(
@@ -33,7 +60,8 @@ def dashboard_data(
     )[0][0]
     since = max(since, first) if first else since
     days = [since + timedelta(days=n) for n in range((until - since).days + 1)]
-    rows = _counts(database, days)
+    database.rows(_SHOWN, *_ends(days))
+    rows = database.rows("SELECT topic, sentiment, day, COUNT(*) FROM shown GROUP BY ALL")
     found = {sentiment or NO_TOPIC for _, sentiment, _, _ in rows}
     sentiments = [name for name in ORDER if name in found]
     sentiments += sorted(found - set(ORDER))
@@ -46,8 +74,8 @@ def dashboard_data(
         "days": [day.isoformat() for day in days],
         "sentiments": sentiments,
         "topics": _topics(database, rows, days, sentiments),
-        "entities": _entities(database, days, None),
-        "hours": _hours(database, days),
+        "entities": _entities(database, "CAST(NULL AS VARCHAR)", days).get(None, []),
+        "hours": _hours(database),
         "alarms": [a for a in alarms if a["last_at"][:10] >= since.isoformat()],
     }
 
@@ -57,22 +85,14 @@ def _ends(days: list[date]) -> tuple[date, date]:
     return days[0], days[-1] + timedelta(days=1)
 
 
-def _counts(database: Database, days: list[date]) -> list[tuple[Any, ...]]:
-    return database.rows(
-        "SELECT topic, sentiment, day, SUM(texts) FROM trends "
-        "WHERE entity = '' AND day >= ? AND day < ? GROUP BY topic, sentiment, day",
-        *_ends(days),
-    )
-
-
 def _totals(database: Database, days: list[date]) -> dict[str, int]:
     """RETURNS (dict): Posts, posts that are no copies, and rejected records."""
-    sql = "SELECT COUNT(*) FROM {} WHERE local_at >= ? AND local_at < ?"
-    found = {
-        name: database.rows(sql.format(name), *_ends(days)) for name in ("posts", "unique_posts")
+    posts = "SELECT COUNT(*) FROM posts WHERE local_at >= ? AND local_at < ?"
+    return {
+        "posts": database.rows(posts, *_ends(days))[0][0],
+        "unique_posts": database.rows("SELECT COUNT(*) FROM shown")[0][0],
+        "rejects": database.rows("SELECT COUNT(*) FROM rejects")[0][0],
     }
-    found["rejects"] = database.rows("SELECT COUNT(*) FROM rejects")
-    return {name: rows[0][0] for name, rows in found.items()}
 
 
 def _topics(
@@ -83,77 +103,52 @@ def _topics(
     topics: dict[str | None, dict[str, list[int]]] = {}
     for topic, sentiment, day, texts in rows:
         counts = topics.setdefault(topic, {name: [0] * len(days) for name in sentiments})
-        counts[sentiment or NO_TOPIC][place[day]] += int(texts)
+        counts[sentiment or NO_TOPIC][place[day]] += texts
+    entities = _entities(database, "topic", days)
+    texts_of = _texts(database, sentiments[0]) if sentiments else {}
     found = [
         {
             "name": topic or NO_TOPIC,
             "total": sum(map(sum, counts.values())),
             "counts": counts,
-            "entities": _entities(database, days, topic) if topic else [],
-            "texts": _texts(database, days, topic, sentiments[0]) if topic else [],
+            "entities": entities.get(topic, []),
+            "texts": texts_of.get(topic, []),
         }
         for topic, counts in topics.items()
     ]
     return sorted(found, key=lambda item: (-item["total"], item["name"]))
 
 
-def _entities(database: Database, days: list[date], topic: str | None) -> list[dict[str, Any]]:
-    """RETURNS (list): The most frequent entities, with their texts by sentiment and by day."""
-    where = "p.local_at >= ? AND p.local_at < ? AND (CAST(? AS VARCHAR) IS NULL OR p.topic = ?)"
-    source = "FROM unique_posts AS p JOIN mentions AS m ON m.post_id = p.id"
-    values = (*_ends(days), topic, topic)
-    names = database.rows(
-        f"SELECT m.surface, MIN(m.label), COUNT(DISTINCT p.id) {source} WHERE {where} "
-        "GROUP BY m.surface ORDER BY 3 DESC, 1 LIMIT ?",
-        *(*values, ENTITIES),
-    )
-    by_day = database.rows(
-        f"SELECT m.surface, p.sentiment, CAST(p.local_at AS DATE), COUNT(DISTINCT p.id) {source} "
-        f"WHERE {where} AND m.surface IN (SELECT UNNEST(?)) GROUP BY ALL",
-        *(*values, [name for name, _, _ in names]),
-    )
+def _entities(
+    database: Database, by: str, days: list[date]
+) -> dict[str | None, list[dict[str, Any]]]:
+    """RETURNS (dict): Topic (or what else `by` is) to its most frequent entities, with their texts
+    by sentiment and by day."""
     place = {day: number for number, day in enumerate(days)}
-    found = {
-        name: {
-            "name": name,
-            "label": label,
-            "total": total,
-            "sentiments": {},
-            "days": [0] * len(days),
-        }
-        for name, label, total in names
-    }
-    for name, sentiment, day, texts in by_day:
-        item = found[name]
+    found: dict[str | None, dict[str, dict[str, Any]]] = {}
+    for group, name, label, total, sentiment, day, texts in database.rows(
+        _ENTITIES.format(by=by), ENTITIES
+    ):
+        new = {"label": label, "total": total, "sentiments": Counter(), "days": [0] * len(days)}
+        item = found.setdefault(group, {}).setdefault(name, {"name": name, **new})
         item["days"][place[day]] += texts
-        item["sentiments"][sentiment or NO_TOPIC] = item["sentiments"].get(sentiment, 0) + texts
-    return list(found.values())
+        item["sentiments"][sentiment or NO_TOPIC] += texts
+    return {group: list(items.values()) for group, items in found.items()}
 
 
-def _texts(
-    database: Database, days: list[date], topic: str, sentiment: str
-) -> list[dict[str, Any]]:
-    """RETURNS (list): The latest texts of a topic with a sentiment."""
-    rows = database.rows(
-        "SELECT id, local_at, channel, text FROM unique_posts WHERE topic = ? AND sentiment = ? "
-        "AND local_at >= ? AND local_at < ? ORDER BY local_at DESC, id LIMIT ?",
-        *(topic, sentiment, *_ends(days), TEXTS),
-    )
-    return [
-        {"id": identity, "time": time.isoformat(), "channel": channel, "text": text}
-        for identity, time, channel, text in rows
-    ]
+def _texts(database: Database, sentiment: str) -> dict[str | None, list[dict[str, Any]]]:
+    """RETURNS (dict): Topic to its latest texts with a sentiment."""
+    found: dict[str | None, list[dict[str, Any]]] = {}
+    for topic, identity, time, channel, text in database.rows(_TEXTS, sentiment, TEXTS):
+        row = {"id": identity, "time": time.isoformat(), "channel": channel, "text": text}
+        found.setdefault(topic, []).append(row)
+    return found
 
 
-def _hours(database: Database, days: list[date]) -> list[list[int]]:
+def _hours(database: Database) -> list[list[int]]:
     """RETURNS (list): Texts by weekday (Monday first) and hour."""
     table = [[0] * 24 for _ in range(7)]
-    rows = database.rows(
-        "SELECT date_trunc('hour', local_at), COUNT(*) FROM unique_posts "
-        "WHERE local_at >= ? AND local_at < ? GROUP BY 1",
-        *_ends(days),
-    )
-    for time, texts in rows:
-        assert isinstance(time, datetime)
-        table[time.weekday()][time.hour] += texts
+    sql = "SELECT day, EXTRACT(hour FROM local_at), COUNT(*) FROM shown GROUP BY ALL"
+    for day, hour, texts in database.rows(sql):
+        table[day.weekday()][hour] += texts
     return table
