@@ -242,7 +242,7 @@ def test_similar(ruled: str, encoder_pipeline: str) -> None:
         assert sorted(result["index"] for result in results) == [0, 1, 2]
         assert results[-1] == {"index": 2, "score": 0.0} or results[-1]["score"] < 0
         none = await client.post("/v1/similar", json={**query, "model": "r"})
-        assert code_of(none) == (501, "no_encoder")
+        assert code_of(none) == (422, "no_encoder")
 
     run(settings(models={"r": ruled, "e": encoder_pipeline}), check)
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.util
+import os
 import random
+import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +20,15 @@ import spacy
 from .leaks import write_plugin
 from .util import rules, saved
 
+CHECKS = ("not_a_server_error", "status_code_conformance", "content_type_conformance")
+HOOKS = """
+import json
+import schemathesis
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(context, value):
+    return value if isinstance(value, bytes) else json.dumps(value).encode()
+"""
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
@@ -81,6 +94,29 @@ def test_many_clients_and_poison(scripts: dict[str, Any], url: str) -> None:
     assert (len(report.seconds), report.problems) == (240, {})
     answers, wrong = asyncio.run(scripts["poison"].mix(url, expected))
     assert (len(answers.seconds), answers.problems, wrong) == (63, {}, [])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    importlib.util.find_spec("schemathesis") is None, reason="schemathesis is not installed"
+)
+def test_no_made_up_request_gets_a_500(url: str, tmp_path: Path) -> None:
+    """schemathesis makes requests from the OpenAPI document, valid and invalid ones."""
+    (tmp_path / "ndjson.py").write_text(HOOKS)
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json"]
+    command += ["--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing"]
+    command += ["--max-examples", "5", "--seed", "1", "--no-color"]
+    hooks = {"SCHEMATHESIS_HOOKS": "ndjson", "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        command,
+        env={**os.environ, **hooks},
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(re.search(r"(\d+) generated", done.stdout)[1]) > 50
 
 
 def test_difference(scripts: dict[str, Any]) -> None:

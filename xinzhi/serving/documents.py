@@ -34,10 +34,9 @@ PROBLEMS = {
     413: "Body, text or number of texts over the limit",
     415: "Not declared as JSON",
     421: "The Host header names another machine",
-    422: "Not the documented form",
+    422: "Not the documented form, or more than this model can do",
     429: "Too many texts wait, or the key's limit is used up; Retry-After says how long",
     500: "The pipeline fails on this text",
-    501: "The model has no encoder of xinzhi",
     503: "Not ready",
     504: "No answer in time",
 }
@@ -97,7 +96,7 @@ def similar(settings: ServeSettings) -> dict[str, Any]:
     example = {"text": "怎么办社保卡", "candidates": ["社保卡办理流程", "公交线路查询"]}
     return {
         "summary": "Compare a text with candidates",
-        "responses": {200: {"model": replies.SimilarReply}, **problems(*ANALYZE, 501)},
+        "responses": {200: {"model": replies.SimilarReply}, **problems(*ANALYZE)},
         "openapi_extra": {**SECURITY, **request_body(schema(Similar, settings), example)},
     }
 

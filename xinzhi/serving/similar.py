@@ -22,7 +22,7 @@ async def similar(service: Service, request: Request) -> Response:
     service (Service): The service.
     request (Request): The request.
     RETURNS (Response): The candidates by descending cosine similarity.
-    RAISES (Problem): 501 if the model has no encoder of ours; else as `analyze`.
+    RAISES (Problem): 422 if the model has no encoder of ours; else as `analyze`.
     """
     caller = service.keys.identify(request.headers)
     query = check(Similar, await read_body(service.settings, request))
@@ -31,7 +31,7 @@ async def similar(service: Service, request: Request) -> Response:
     model = service.model(query.model, caller)
     if model.encoder is None:
         raise Problem(
-            501,
+            422,
             "no_encoder",
             f"Model '{model.name}' has no shared encoder of xinzhi. Name another model.",
         )
