@@ -88,7 +88,7 @@ def _create(connection: Any, path: Path, zone: str | None) -> None:
     tables = {row[0] for row in connection.execute("SHOW TABLES").fetchall()}
     if tables and "settings" not in tables:
         raise _foreign(path)
-    sql = files(__package__).joinpath("sql/schema.sql").read_text(encoding="utf8")
+    sql = files(__package__).joinpath("templates/schema.sql").read_text(encoding="utf8")
     connection.execute("BEGIN TRANSACTION")
     connection.execute(sql)
     settings = [["schema", VERSION], ["zone", name]]
