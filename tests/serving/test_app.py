@@ -10,6 +10,7 @@ import httpx
 import pytest
 import spacy
 
+from xinzhi.serving.app import STATIC
 from xinzhi.serving.keys import new_key
 from xinzhi.serving.service import Service
 from xinzhi.serving.settings import ApiKey, ServeSettings
@@ -142,6 +143,23 @@ def test_operations(ruled: str) -> None:
         service.draining = True
         assert code_of(await client.get("/readyz")) == (503, "not_ready")
         assert (await client.get("/healthz")).headers["connection"] == "close"
+
+    run(settings(models={"m": ruled}), check)
+
+
+def test_addresses_and_methods_that_do_not_exist(ruled: str) -> None:
+    async def check(client: httpx.AsyncClient, service: Service) -> None:
+        for path in ("/nope", "/v1/nope", "/../settings.py", "/%2e%2e/settings.py", "/static/x"):
+            assert code_of(await client.get(path)) == (404, "not_found")
+        assert code_of(await client.post("/v1/nope", json={})) == (404, "not_found")
+        for method, path in (("GET", "/v1/analyze"), ("DELETE", "/v1/model"), ("POST", "/healthz")):
+            response = await client.request(method, path)
+            assert code_of(response) == (405, "method_not_allowed")
+            assert response.headers["allow"]
+        if STATIC.is_dir():
+            page = await client.get("/")
+            assert page.status_code == 200
+            assert page.headers["content-type"].startswith("text/html")
 
     run(settings(models={"m": ruled}), check)
 

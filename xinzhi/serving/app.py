@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from .. import __version__
 from ..errors import XinzhiError
@@ -62,7 +63,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
     _add_endpoints(app, service)
     _add_operations(app, service)
     if settings.page and STATIC.is_dir():
-        app.mount("/", StaticFiles(directory=STATIC, html=True), name="page")
+        _add_page(app)
     _add_errors(app)
     if settings.cors_origins:
         app.add_middleware(
@@ -129,6 +130,14 @@ def _add_operations(app: FastAPI, service: Service) -> None:
             if caller.models is not None:
                 raise Problem(403, "metrics_forbidden", "The key must open all models.")
         return Response(service.metrics.render(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_page(app: FastAPI) -> None:
+    """One route for each file: a mount at / would answer for every other address too."""
+    files = StaticFiles(directory=STATIC, html=True)
+    for path in STATIC.rglob("*.*"):
+        app.router.routes.append(Route(f"/{path.relative_to(STATIC).as_posix()}", files))
+    app.router.routes.append(Route("/", files))
 
 
 def _add_errors(app: FastAPI) -> None:

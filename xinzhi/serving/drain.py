@@ -23,7 +23,7 @@ def drain_before_shutdown(service: Service) -> None:
     Uvicorn alone closes connections whose request it has not read yet. So: first (`drain_seconds`)
     the service goes on, but says that it is not ready and closes each connection after its answer,
     and clients and balancers go elsewhere; then it accepts no connection; then those that are left
-    are read and answered; then uvicorn takes over. A second signal does not wait.
+    are read and answered; then uvicorn takes over. SIGINT does not wait.
 
     service (Service): The service; its `draining` is set.
     """
@@ -37,8 +37,7 @@ def drain_before_shutdown(service: Service) -> None:
 
     def drain(number: int, frame: Any) -> None:
         if service.draining:
-            stop(number, frame)
-            return
+            return  # a process manager may signal the workers too, not only their parent
         service.draining = True
         steps = _drain(server, service.settings.drain_seconds)
         loop.call_soon_threadsafe(_start, steps, lambda: stop(number, frame))
