@@ -72,7 +72,7 @@ def overview(report: Mapping[str, Any]) -> Section:
             cards.append((f"{name}, mean absolute error", number(scores["mae"]), f"95 %: {ends}"))
     speed, counts = report["speed"], report["counts"]
     per_second = f"{counts['documents'] / speed['seconds']:.1f} documents/s"
-    cards.append(("Speed", f"{speed['characters_per_second']:,.0f} characters/s", per_second))
+    cards.append(("Speed, characters/s", f"{speed['characters_per_second']:,.0f}", per_second))
     return Section("overview", "Overview", [Cards(cards), Text(INTERVALS)])
 
 
