@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -56,6 +55,3 @@ def quiet_month(days: int = 20, start: datetime = datetime(2026, 3, 2)) -> list[
             topic = "支付" if hour % 2 else "理财"
             records.append(post(number, time, topic=topic, sentiment=mood))
     return records
-
-
-Opener = Callable[[Path], AbstractContextManager[Database]]

@@ -19,7 +19,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
     [
         ("2026-01-19T18:34:05+08:00", "2026-01-19T10:34:05"),
         ("2026-01-19T18:34:05+0800", "2026-01-19T10:34:05"),
-        ("2026-01-19 18:34:05.250Z", "2026-01-19T10:34:05.250000"),
+        ("2026-01-19 18:34:05.250Z", "2026-01-19T18:34:05.250000"),
         ("2026-01-19T18:34-05:30", "2026-01-20T00:04:00"),
         ("2026/1/19 18:34", "2026-01-19T10:34:00"),
         ("2026年1月19日 18:34:05", "2026-01-19T10:34:05"),
@@ -28,12 +28,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
     ],
 )
 def test_parse(text: str, expected: str) -> None:
-    expected = expected.replace("18:34:05.25", "18:34:05.25")
-    found = parse_time(text, SHANGHAI, NOW)
-    if text.endswith("Z"):
-        assert found == datetime(2026, 1, 19, 18, 34, 5, 250000, UTC)
-    else:
-        assert found.replace(tzinfo=None).isoformat() == expected
+    assert parse_time(text, SHANGHAI, NOW).replace(tzinfo=None).isoformat() == expected
 
 
 @pytest.mark.parametrize(
