@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
-from torch.nn.functional import layer_norm, scaled_dot_product_attention
+from torch.nn.functional import layer_norm, pad, scaled_dot_product_attention
 
 from .linear import ACTIVATIONS, make_linear
 
@@ -22,6 +22,9 @@ Group = tuple[torch.Tensor, torch.Tensor]  # padded ids and their mask
 State = Mapping[str, torch.Tensor]
 BERT = "bert"
 ROBERTA = ("roberta", "xlm-roberta", "camembert")  # count positions from the padding id
+STEP = 16  # keys
+# So many keys more pay in attention; measured with 12 heads of 32 on one core with AMX, torch 2.13.
+MOST_EXTRA_KEYS = {torch.bfloat16: 12, torch.float32: 2}
 EMBEDDINGS = ("word_embeddings", "position_embeddings", "token_type_embeddings")
 
 
@@ -67,7 +70,7 @@ class BertRuntime(torch.nn.Module):
         X = words + self._positions[self._position_ids(input_ids)]
         X = layer_norm(X, X.shape[-1:], *self._norm, self.settings.eps)
         X = X.to(self.settings.dtype).flatten(0, 1)
-        mask = None if attention_mask.all() else attention_mask[:, None, None, :]
+        mask = _attention_mask(attention_mask, self.settings.dtype)
         for layer in self._layers:
             X = layer(X, rows, longest, mask)
         return X
@@ -103,12 +106,43 @@ class _Layer:
         self, X: torch.Tensor, rows: int, longest: int, mask: torch.Tensor | None
     ) -> torch.Tensor:
         width, (heads, eps, activation, _) = X.shape[1:], self.settings
-        split = self.project(X).view(rows, longest, 3, heads, -1).permute(2, 0, 3, 1, 4)
-        context = scaled_dot_product_attention(split[0], split[1], split[2], attn_mask=mask)
-        context = context.transpose(1, 2).reshape(X.shape)
+        context = _attend(self.project(X).view(rows, longest, 3 * heads, -1), mask)
+        context = context.reshape(X.shape)
         X = layer_norm(self.merge.add(context, X), width, *self.attention_norm, eps)
         wide = self.widen.activate(X, activation)
         return layer_norm(self.narrow.add(wide, X), width, *self.output_norm, eps)
+
+
+def _attention_mask(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor | None:
+    """Which keys to look at, with as many more as attention shall have beside the sequences.
+
+    torch's fused attention computes keys in steps of 16, and what is left over one by one: 32
+    sequences of 62 in bf16 take 1.6 times as long as with 64 keys.
+
+    RETURNS (Tensor | None): Boolean, shape (rows, 1, 1, keys); None if no key is left out.
+    """
+    missing = -mask.shape[1] % STEP
+    if missing > MOST_EXTRA_KEYS.get(dtype, 0):
+        missing = 0
+    if not missing and mask.all():
+        return None
+    return pad(mask, (0, missing))[:, None, None, :]
+
+
+def _attend(split: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Attention of every head.
+
+    split (Tensor): Queries, keys and values, shape (rows, longest, 3 * heads, head width).
+    mask (Tensor | None): As from `_attention_mask`.
+    RETURNS (Tensor): Shape (rows, longest, heads, head width).
+    """
+    query, pairs = split.tensor_split([split.shape[2] // 3], dim=2)
+    missing = 0 if mask is None else mask.shape[-1] - split.shape[1]
+    if missing:
+        pairs = pad(pairs, (0, 0, 0, 0, 0, missing))
+    key, value = (part.transpose(1, 2) for part in pairs.chunk(2, dim=2))
+    context = scaled_dot_product_attention(query.transpose(1, 2), key, value, attn_mask=mask)
+    return context.transpose(1, 2)
 
 
 def _norm(state: State, name: str) -> tuple[torch.Tensor, torch.Tensor]:

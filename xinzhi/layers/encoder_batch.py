@@ -81,8 +81,9 @@ def prepare_batch(
     RETURNS (PreparedBatch): The inputs, and where the outputs go.
     """
     with_tokens = [doc for doc in docs if len(doc)]
-    encoded = iter(tokenizer.encode([doc.text for doc in with_tokens]))
-    prepared = [align_doc(doc, next(encoded), per_token) if len(doc) else None for doc in docs]
+    texts = [doc.text for doc in with_tokens]
+    encoded = zip(texts, tokenizer.encode(texts), strict=True)
+    prepared = [align_doc(doc, *next(encoded), per_token) if len(doc) else None for doc in docs]
     windows = [
         (doc, start, end, owned)
         for doc in prepared
@@ -101,13 +102,11 @@ def prepare_batch(
     return PreparedBatch(prepared, groups)
 
 
-def align_doc(doc: Doc, pieces: Pieces, per_token: bool) -> DocRows:
-    """Align one doc with its pieces. A doc without any piece gets one row, of a special token."""
+def align_doc(doc: Doc, text: str, pieces: Pieces, per_token: bool) -> DocRows:
+    """Align one doc with the pieces of its text. Without any piece it gets a special token's row."""
     starts = doc.to_array("IDX").astype(np.int64)
     lengths = doc.to_array("LENGTH").astype(np.int64)
-    aligned, ranks, counts = align_pieces(
-        starts, lengths, pieces.starts, pieces.ends, len(doc.text)
-    )
+    aligned, ranks, counts = align_pieces(starts, lengths, pieces.starts, pieces.ends, len(text))
     n_pieces = max(1, len(pieces.ids))
     if per_token and len(aligned):
         of_piece, ranks, rows = aligned, ranks, np.arange(len(aligned))
