@@ -125,6 +125,12 @@ def test_a_frozen_transformer_does_not_matter(findings: Any) -> None:
     assert "transformer-rate" not in found
 
 
+def test_evaluations_at_the_end_of_each_epoch(findings: Any) -> None:
+    steps = {"training.eval_frequency": 99, "training.patience": 3}
+    assert set(findings(steps)) == {"eval-frequency", "patience-unit"}
+    assert findings({**steps, "run": {"evaluate_every_epoch": True}}) == {}
+
+
 def test_the_fix_of_patience(findings: Any) -> None:
     fix = findings({"training.patience": 3})["patience-unit"].fix
     assert "Set it to 15 for 3 evaluations" in fix

@@ -277,8 +277,11 @@ def test_summary() -> None:
 
 
 def test_deterministic(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    train("ours.cfg", "out", overrides={"training.max_steps": 5}, deterministic=True)
-    assert f"SHA-256: {record('out')['weights_sha256']}" in capsys.readouterr().out
+    for name in ("out", "again"):
+        train("ours.cfg", name, overrides={"training.max_steps": 5}, deterministic=True)
+    digest = record("out")["weights_sha256"]
+    assert record("again")["weights_sha256"] == digest
+    assert capsys.readouterr().out.count(f"SHA-256: {digest}") == 2
     assert not torch.are_deterministic_algorithms_enabled()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from .corpus_facts import CorpusFacts, read_facts
 from .schedule import first_values
+from .settings import SECTION
 
 ERROR, WARNING = "error", "warning"
 TRANSFORMER = re.compile(r"Transformer(Model)?\.v\d|^xinzhi\.Encoder\.v\d")
@@ -55,6 +56,7 @@ class Case:
         self.training: dict[str, Any] = config.get("training", {})
         self.max_steps = self.number("max_steps")
         self.eval_frequency = self.number("eval_frequency") or 1
+        self.every_epoch = bool(config.get(SECTION, {}).get("evaluate_every_epoch"))
 
     @cached_property
     def train(self) -> CorpusFacts | None:
@@ -186,7 +188,7 @@ def rate_at_the_end(case: Case) -> Iterator[Finding]:
 
 def eval_frequency(case: Case) -> Iterator[Finding]:
     """Evaluations that never come."""
-    if case.max_steps and case.eval_frequency > case.max_steps:
+    if case.max_steps and case.eval_frequency > case.max_steps and not case.every_epoch:
         yield Finding(
             "eval-frequency",
             ERROR,
@@ -200,7 +202,7 @@ def eval_frequency(case: Case) -> Iterator[Finding]:
 def patience(case: Case) -> Iterator[Finding]:
     """A patience that was meant in evaluations: spaCy counts steps."""
     steps = case.number("patience")
-    if 0 < steps < case.eval_frequency:
+    if 0 < steps < case.eval_frequency and not case.every_epoch:
         yield Finding(
             "patience-unit",
             ERROR,
