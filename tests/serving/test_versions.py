@@ -195,3 +195,16 @@ def test_a_manifest_that_is_none(tmp_path: Path) -> None:
     path.write_text(json.dumps({"m": {"version": 3}}), encoding="utf8")
     with pytest.raises(XinzhiError, match="'m' has no version"):
         Manifest(path).version("m")
+
+
+def test_a_gpu_that_is_not_there_is_one_message(ruled: str) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+
+    async def check(client: httpx.AsyncClient, service: Service) -> None:
+        raise AssertionError("it started")
+
+    with pytest.raises(SystemExit):
+        run(ServeSettings(models={"m": ruled}, gpu_ids=[0]), check)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
 from typing import Any
 
+from ..training.device import use_device
 from .batching import BatchQueue, Failure, Job
 from .logs import fingerprint
 
@@ -108,16 +108,15 @@ def _where(err: Exception) -> str:
 
 
 def prepare_thread(gpu_id: int | None, threads: int) -> None:
-    """Set the device and the number of threads of the calling thread.
+    """Set the device and the number of threads of the calling thread: Thinc and the processor keep
+    these settings per thread.
 
     gpu_id (int): The GPU; None: CPU.
     threads (int): Threads of its arithmetic; 0: as they are.
-    RAISES (ValueError): Without that GPU.
+    RAISES (XinzhiError): Without that GPU.
     """
-    if gpu_id is not None:
-        import spacy
+    import torch
 
-        spacy.require_gpu(gpu_id)  # Thinc keeps the device per thread
-    torch = sys.modules.get("torch")
-    if threads and torch is not None:
+    use_device(-1 if gpu_id is None else gpu_id)
+    if threads:
         torch.set_num_threads(threads)

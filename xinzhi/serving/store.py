@@ -27,7 +27,7 @@ class ModelStore:
     manifest (Manifest): Says which version of each model to serve. Every worker follows it, so to
         change a version is to write it.
     metrics (Metrics): What is counted.
-    prepare (Callable): Called first in the thread that loads: the device.
+    prepare (Callable): Called in the thread that loads: the device.
     """
 
     def __init__(
@@ -42,7 +42,8 @@ class ModelStore:
         self._default = default
         self._manifest = manifest
         self._metrics = metrics
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader", initializer=prepare)
+        self._prepare = prepare
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self._changing = asyncio.Lock()
         self._active: dict[str, LoadedModel] = {}
         self._located: dict[str, Located] = {}
@@ -155,12 +156,14 @@ class ModelStore:
             self._refused[name] = stamp
             _log_refusal(err)
 
+    def _load_here(self, name: str, located: Located) -> LoadedModel:
+        self._prepare()
+        return load_model(name, located.path, located.version)
+
     async def _load(self, name: str, located: Located) -> None:
         loop = asyncio.get_running_loop()
         try:
-            model = await loop.run_in_executor(
-                self._loader, load_model, name, located.path, located.version
-            )
+            model = await loop.run_in_executor(self._loader, self._load_here, name, located)
         except XinzhiError:
             self._metrics.changes.labels(name, "refused").inc()
             raise
