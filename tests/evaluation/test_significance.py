@@ -216,6 +216,6 @@ def test_large_corpora_are_taken_in_blocks(monkeypatch: pytest.MonkeyPatch) -> N
     rng = np.random.default_rng(9)
     a, b = (entity_counts(rng, 50, right).astype(float) for right in (0.6, 0.7))
     whole = randomised(a, b, F1, 100, 0).values
-    monkeypatch.setattr("xinzhi.evaluation.significance.CHUNK", 500)
+    monkeypatch.setattr("xinzhi.evaluation.intervals.CELLS", 500)
     assert randomised(a, b, F1, 100, 0).values.shape == whole.shape == (100,)
     assert bootstrapped(a, b, [F1], 105, 0).shape == (1, 105)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -35,16 +35,31 @@ def bootstrap(
     seed (int): Of the random numbers.
     RETURNS (list): Low and high end for each score; None if it is defined in no draw.
     """
-    counts = np.asarray(counts, dtype=float)
+    found = [statistic(sums) for sums in drawn_sums(np.asarray(counts), draws, seed)]
+    return [_interval(column, level) for column in np.concatenate(found).T]
+
+
+def drawn_sums(counts: np.ndarray, draws: int, seed: int) -> Iterator[np.ndarray]:
+    """Draw documents with replacement, and add up their counts.
+
+    counts (ndarray): Shape (documents, …).
+    draws (int): How often as many documents are drawn as there are.
+    seed (int): Of the random numbers.
+    YIELDS (ndarray): Sums of a block of the draws, shape (draws of the block, …).
+    """
     documents = len(counts)
     rng = np.random.default_rng(seed)
-    size = max(1, CELLS // max(1, documents))
-    found = []
-    for start in range(0, draws, size):
-        block = min(size, draws - start)
+    for block in blocks(documents, draws):
         weights = rng.multinomial(documents, np.full(documents, 1 / documents), size=block)
-        found.append(statistic(np.tensordot(weights, counts, axes=1)))
-    return [_interval(column, level) for column in np.concatenate(found).T]
+        yield np.tensordot(weights, counts.astype(float), axes=1)
+
+
+def blocks(documents: int, draws: int) -> Iterator[int]:
+    """YIELDS (int): Sizes of blocks that together are all draws, each small enough for the
+    memory."""
+    size = max(1, CELLS // max(1, documents))
+    for start in range(0, draws, size):
+        yield min(size, draws - start)
 
 
 def precision_recall_f(sums: np.ndarray) -> np.ndarray:

@@ -28,7 +28,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-CHUNK = 1 << 22  # numbers in a block of resamples
+from .intervals import blocks, divide, drawn_sums
+
 TOLERANCE = 1e-12  # differences that only rounding tells apart are equal
 
 
@@ -153,15 +154,9 @@ def bootstrapped(
     a, b (ndarray): Counts, shape (documents, columns).
     RETURNS (ndarray): Shape (metrics, resamples).
     """
-    rng = np.random.default_rng([seed, 1])
-    documents = len(a)
     found = []
-    for size in _blocks(documents, resamples):
-        drawn = rng.integers(0, documents, (size, documents))
-        rows = np.repeat(np.arange(size), documents) * documents
-        times = np.bincount(rows + drawn.ravel(), minlength=size * documents)
-        weights = times.reshape(size, documents).astype(float)
-        sums_a, sums_b = weights @ a, weights @ b
+    for sums in drawn_sums(np.concatenate([a, b], axis=1), resamples, seed):
+        sums_a, sums_b = np.split(sums, 2, axis=1)
         found.append([metric.score(sums_b) - metric.score(sums_a) for metric in metrics])
     return np.concatenate(found, axis=1)
 
@@ -198,7 +193,7 @@ def f1(counts: np.ndarray) -> np.ndarray:
     """F-score over all cases. counts (ndarray): (..., 3 * n) true positives, false positives, false
     negatives of each label. RETURNS (ndarray): Shape (...); NaN where there is no case."""
     tp, fp, fn = np.moveaxis(_by_label(counts).sum(-2), -1, 0)
-    return _divide(2 * tp, 2 * tp + fp + fn)
+    return divide(2 * tp, 2 * tp + fp + fn)
 
 
 def macro_f1(counts: np.ndarray) -> np.ndarray:
@@ -209,13 +204,13 @@ def macro_f1(counts: np.ndarray) -> np.ndarray:
     """
     tp, fp, fn = np.moveaxis(_by_label(counts), -1, 0)
     cases = 2 * tp + fp + fn
-    scores = np.nan_to_num(_divide(2 * tp, cases))
-    return _divide(scores.sum(-1), (cases > 0).sum(-1))
+    scores = np.nan_to_num(divide(2 * tp, cases))
+    return divide(scores.sum(-1), (cases > 0).sum(-1))
 
 
 def ratio(counts: np.ndarray) -> np.ndarray:
     """RETURNS (ndarray): The first of two columns over the second; NaN where that is 0."""
-    return _divide(counts[..., 0], counts[..., 1])
+    return divide(counts[..., 0], counts[..., 1])
 
 
 def root_ratio(counts: np.ndarray) -> np.ndarray:
@@ -241,10 +236,6 @@ def _by_label(counts: np.ndarray) -> np.ndarray:
     return counts.reshape(*counts.shape[:-1], -1, 3)
 
 
-def _divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below != 0)
-
-
 def _or_none(value: float) -> float | None:
     return None if np.isnan(value) else value
 
@@ -256,12 +247,5 @@ def _all_swaps(documents: int) -> Iterator[np.ndarray]:
 
 def _random_swaps(documents: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     rng = np.random.default_rng([seed, 0])
-    for size in _blocks(documents, resamples):
+    for size in blocks(documents, resamples):
         yield rng.integers(0, 2, (size, documents), dtype=np.int8).astype(float)
-
-
-def _blocks(documents: int, resamples: int) -> Iterator[int]:
-    """Sizes of blocks of resamples that together are all, each small enough for the memory."""
-    most = max(1, CHUNK // max(1, documents))
-    for start in range(0, resamples, most):
-        yield min(most, resamples - start)
