@@ -51,6 +51,13 @@ def test_package_errors_are_one_message(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_the_output_of_package_is_a_folder(packaged: tuple[Path, str], tmp_path: Path) -> None:
+    (tmp_path / "wheel").touch()
+    code, output = run("package", str(packaged[0] / "model-best"), str(tmp_path / "wheel"))
+    assert code == 1
+    assert "Name a folder for the wheel." in output
+
+
 def test_verify_errors_are_one_message(tmp_path: Path) -> None:
     code, output = run("verify", str(tmp_path / "none.whl"))
     assert code == 1

@@ -74,6 +74,8 @@ def package_pipeline(
     RAISES (XinzhiError): If the pipeline cannot be packaged or building fails.
     """
     pipeline = read_pipeline(pipeline_dir, name, version)
+    if out_dir.exists() and not out_dir.is_dir():
+        raise XinzhiError(f"{out_dir} is a file.", "Name a folder for the wheel.")
     check_works(pipeline)
     contents = _contents(pipeline, library or installed_library())
     _describe(pipeline, contents, metrics, corpus)
