@@ -49,3 +49,21 @@ def test_gpu_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("thinc.api.require_gpu", used.append)
     use_device(1)
     assert used == [1]
+
+
+@pytest.mark.parametrize(("setting", "expected"), [(None, 1), ("2", 2)])
+def test_no_more_threads_than_a_container_may_use(
+    setting: str | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xinzhi.doctor.cpu.cpu_quota", lambda path: 1)
+    if setting is None:
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    else:
+        monkeypatch.setenv("OMP_NUM_THREADS", setting)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        use_device(-1)
+        assert torch.get_num_threads() == expected
+    finally:
+        torch.set_num_threads(before)

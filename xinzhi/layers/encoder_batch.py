@@ -103,7 +103,7 @@ def prepare_batch(
 
 
 def align_doc(doc: Doc, text: str, pieces: Pieces, per_token: bool) -> DocRows:
-    """Align one doc with the pieces of its text. Without any piece it gets a special token's row."""
+    """Align one doc with the pieces of its text; without any, it gets a special token's row."""
     starts = doc.to_array("IDX").astype(np.int64)
     lengths = doc.to_array("LENGTH").astype(np.int64)
     aligned, ranks, counts = align_pieces(starts, lengths, pieces.starts, pieces.ends, len(text))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ..errors import XinzhiError
 
 
@@ -9,12 +11,15 @@ def use_device(gpu_id: int) -> None:
     """Run on the CPU, or on the GPU of that number.
 
     gpu_id (int): -1 for the CPU, else the number of the GPU.
+    Unless OMP_NUM_THREADS is set, torch gets no more threads than cores it may run on: where a
+    container may use few cores of a large machine, the others would wait for each other.
     RAISES (XinzhiError): The GPU is not there, or CuPy is missing.
     """
     import torch
     from thinc.api import require_cpu, require_gpu
 
     torch.set_flush_denormal(True)  # numbers near 0 cost a CPU many times the others
+    _limit_threads()
     if gpu_id < 0:
         require_cpu()
         return
@@ -26,6 +31,18 @@ def use_device(gpu_id: int) -> None:
             "a CUDA build of torch and pip install 'xinzhi[cuda12x]'.",
         )
     require_gpu(gpu_id)
+
+
+def _limit_threads() -> None:
+    import torch
+
+    from ..benchmark.machine import available_cores
+    from ..doctor.cpu import CGROUP, cpu_quota
+
+    cores = available_cores()
+    cores = min(cores, cpu_quota(CGROUP) or cores)
+    if "OMP_NUM_THREADS" not in os.environ and torch.get_num_threads() > cores:
+        torch.set_num_threads(cores)
 
 
 def _why_no_gpu(gpu_id: int) -> str:
