@@ -145,3 +145,26 @@ def test_gradient_shares(tmp_path: Path, tiny_encoder: Callable[..., Path]) -> N
     norms = dict(line.split(": ") for line in result.output.splitlines() if ": " in line)
     assert set(norms) == {"xinzhi_ner", "xinzhi_cats"}
     assert all(float(norm) > 0 for norm in norms.values())
+
+
+def test_choices(
+    tmp_path: Path, tiny_encoder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    nlp = spacy.blank("zh")
+    docs = [nlp.make_doc(text) for text in ("一网通办真方便", "智能客服翻来覆去")]
+    for number, doc in enumerate(docs):
+        doc.set_ents([spacy.tokens.Span(doc, 0, 4, "服务")], default="outside")
+        doc.cats = {"mood/好": float(number == 0), "mood/坏": float(number == 1)}
+    for part in ("train", "dev"):
+        DocBin(docs=docs).to_disk(tmp_path / f"{part}.spacy")
+    script("compare_choices")["main"](tiny_encoder(), tmp_path, epochs=1)
+    first, *rows = capsys.readouterr().out.splitlines()
+    assert first == "2 training texts, 2 of dev, 1 epochs"
+    assert [row.split(":")[0] for row in rows if "ents_f" in row] == [
+        "decoder crf, depth 0",
+        "decoder viterbi, depth 0",
+        "decoder crf, depth 1",
+        "decoder viterbi, depth 1",
+    ]
+    assert sum("cats_mood_acc" in row for row in rows) == 3
+    assert all(len(row.split()[-2:]) == 2 for row in rows)
