@@ -16,7 +16,7 @@ from typer.main import get_command
 from xinzhi.cli import app as cli
 from xinzhi.serving.app import create_app
 from xinzhi.serving.metrics import Metrics
-from xinzhi.serving.service import RUNTIME
+from xinzhi.serving.runtime import RUNTIME
 from xinzhi.serving.settings import PREFIX, ServeSettings, load_settings
 
 if sys.version_info >= (3, 11):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import spacy
 
-from xinzhi.serving.service import RUNTIME
+from xinzhi.serving.runtime import RUNTIME
 
 from ..components.helpers import (
     annotated,

@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 
 from xinzhi.serving.app import create_app
-from xinzhi.serving.service import RUNTIME
+from xinzhi.serving.runtime import RUNTIME
 from xinzhi.serving.settings import ServeSettings
 
 from .page_pipeline import save_pipeline

@@ -24,7 +24,8 @@ from spacy.tokens import Doc
 
 from xinzhi.client import Client
 from xinzhi.serving.keys import ANYONE
-from xinzhi.serving.service import RUNTIME, Service
+from xinzhi.serving.runtime import RUNTIME
+from xinzhi.serving.service import Service
 from xinzhi.serving.settings import ServeSettings
 
 from .util import run

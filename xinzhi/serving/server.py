@@ -12,12 +12,11 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from ..errors import XinzhiError
-from .app import create_app
 from .logs import log_config
-from .service import runtime_folder
+from .runtime import runtime_folder
 from .settings import ServeSettings
 
-WORKER_ANSWERS_WITHIN = 60  # seconds; loading a model holds the interpreter for a while
+WORKER_ANSWERS_WITHIN = 20  # seconds; else it hangs and is replaced
 
 
 def serve(settings: ServeSettings) -> None:
@@ -55,6 +54,17 @@ class Supervisor(Multiprocess):
             raise XinzhiError("A worker could not start.", "The log says why.")
 
 
+def make_app(settings: ServeSettings) -> Any:
+    """The import is here so that a new worker answers its supervisor while it still imports.
+
+    settings (ServeSettings): The settings.
+    RETURNS (FastAPI): The application.
+    """
+    from .app import create_app
+
+    return create_app(settings)
+
+
 def uvicorn_config(settings: ServeSettings) -> uvicorn.Config:
     """RETURNS (Config): The settings of the server."""
     options: dict[str, Any] = {
@@ -67,4 +77,4 @@ def uvicorn_config(settings: ServeSettings) -> uvicorn.Config:
         "timeout_graceful_shutdown": settings.shutdown_seconds,
         "timeout_worker_healthcheck": WORKER_ANSWERS_WITHIN,
     }
-    return uvicorn.Config(partial(create_app, settings), factory=True, **options)
+    return uvicorn.Config(partial(make_app, settings), factory=True, **options)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from ..errors import XinzhiError
 from .devices import claim_gpu
@@ -20,6 +18,7 @@ from .manifest import Manifest
 from .metrics import Metrics, forget_dead_workers
 from .models import LoadedModel
 from .problems import Problem
+from .runtime import runtime_folder
 from .settings import ServeSettings
 from .store import ModelStore
 
@@ -86,13 +85,3 @@ def worker_threads(settings: ServeSettings) -> int:
     if settings.threads or settings.workers == 1:
         return settings.threads
     return max(1, (os.cpu_count() or 1) // settings.workers)
-
-
-RUNTIME = "XINZHI_SERVE_RUNTIME"
-
-
-def runtime_folder() -> Path:
-    """RETURNS (Path): A folder that all workers of this service share, gone with the service."""
-    if RUNTIME not in os.environ:
-        os.environ[RUNTIME] = tempfile.mkdtemp(prefix="xinzhi-serve-")
-    return Path(os.environ[RUNTIME])
