@@ -39,7 +39,7 @@ def test_a_surge_is_found_soon_and_only_in_its_topic() -> None:
     assert {surge.series for surge in surges if surge.series} == {2}
     assert begin + 4 <= surges[0].hour <= begin + 8
     assert surges[0].count >= SETTINGS.min_volume
-    assert surges[0].p_value <= surges[0].limit < 1e-4
+    assert surges[0].p_value <= surges[0].limit < 1e-3
     assert surges[0].recounted(surges[0].count) == surges[0]
     assert surges[0].recounted(1) is None
 

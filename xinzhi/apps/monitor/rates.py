@@ -29,6 +29,7 @@ HOUR_DAYS = 2.0  # a rhythm leans besides on so many days,
 DAY_WEEKS = 4.0  # and so many weeks: days vary together, however many posts they have
 RATE_SHAPE = 1.0  # posts: how much a rate leans on its sisters
 DISPERSION_PRIOR = 0.1  # squared variation of a rate from day to day, where nothing is known
+DISPERSION_LEAST = 0.05  # no stream of opinions is steadier
 DISPERSION_DAYS = 7.0  # days: how much that weighs,
 DISPERSION_WEIGHT = 20.0  # and in units of the squared expectation
 
@@ -102,7 +103,7 @@ def dispersion(counts: Array, expected: Array, groups: NDArray[np.int64], days: 
     expected (Array): The same shape.
     groups (NDArray): (series,).
     days (int): Days of history.
-    RETURNS (Array): (series,), at least 0.
+    RETURNS (Array): (series,), at least DISPERSION_LEAST.
     """
     known = ~np.isnan(counts)
     extra = np.where(known, (counts - expected) ** 2 - counts, 0.0).sum(1)
@@ -110,7 +111,8 @@ def dispersion(counts: Array, expected: Array, groups: NDArray[np.int64], days: 
     weight = squares * DISPERSION_DAYS / days + DISPERSION_WEIGHT
     shared = np.bincount(groups, extra + DISPERSION_PRIOR * weight)
     shared = np.maximum(0.0, shared / np.maximum(np.bincount(groups, squares + weight), 1e-9))
-    return np.maximum(0.0, (extra + weight * shared[groups]) / (squares + weight))
+    own = (extra + weight * shared[groups]) / (squares + weight)
+    return np.maximum(DISPERSION_LEAST, own)
 
 
 def caution(days: int) -> float:
