@@ -51,6 +51,6 @@ class AlarmSettings:
 
     @property
     def alpha(self) -> float:
-        """RETURNS (float): The false discovery rate of one hour's tests: Bonferroni over the windows
+        """RETURNS (float): The false discovery rate of an hour's tests: Bonferroni over the windows
         of 30 days that have no post in common (neighbouring hours see nearly the same)."""
         return min(0.5, self.false_alarms * min(self.windows) / (30 * DAY))
