@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import Any, Protocol
 
@@ -10,6 +11,11 @@ from torch.nn import functional as F
 
 GELU = {"gelu": "none", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh"}
 ACTIVATIONS = (*GELU, "relu")
+# torch and oneDNN keep the code that they make for a product of each size, in two caches of 1,024
+# entries of about 0.2 MB: a stream of texts of all lengths fills half a gigabyte with it. They ask
+# the environment for another number before their first product.
+for _name in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
+    os.environ.setdefault(_name, "256")
 
 
 class Linear(Protocol):
