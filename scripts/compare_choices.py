@@ -103,7 +103,8 @@ def run(
         for batch in minibatch(order, BATCH):
             nlp.update(fresh(batch), sgd=optimizer)
     scores = nlp.evaluate(fresh(dev))
-    return {key: scores[key] for key in scores if key == "ents_f" or key.endswith("_acc")}
+    keys = [key for key in scores if key.startswith("cats_") and key.endswith("_acc")]
+    return {key: scores[key] for key in (*keys, "ents_f") if key in scores}
 
 
 def main(
