@@ -49,7 +49,12 @@ class InferenceThread(threading.Thread):
         self._prepare()
         while batch := self._queue.take():
             self._began = time.monotonic()
-            results = run_batch(batch, self._log_texts)
+            try:
+                results = run_batch(batch, self._log_texts)
+            except Exception as err:  # not of the pipeline: this thread must live on
+                failure = Failure(type(err).__name__, _where(err))
+                results = [failure] * len(batch)
+                logger.error("a batch failed", extra={"facts": vars(failure)})
             seconds = time.monotonic() - self._began
             self._began = None
             self._loop.call_soon_threadsafe(self._deliver, batch, results, seconds)

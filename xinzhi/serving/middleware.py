@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+import traceback
 import uuid
 from typing import Any
 
@@ -66,8 +67,10 @@ class Surroundings:
             await self._app(scope, receive, send_more)
         except Problem as problem:
             await problem.to_response()(scope, receive, send_more)
-        except Exception:
-            logger.exception("unexpected error", extra={"facts": facts})
+        except Exception as err:  # without its message, which may quote a text
+            where = traceback.format_tb(err.__traceback__)
+            facts |= {"error": type(err).__name__, "traceback": where}
+            logger.error("unexpected error", extra={"facts": facts})
             if not status:
                 unexpected = Problem(500, "internal_error", "An error; the log has it.")
                 await unexpected.to_response()(scope, receive, send_more)

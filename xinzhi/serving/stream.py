@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -65,13 +64,18 @@ class LineStream(Response):
         writer = asyncio.ensure_future(self._write(send))
         try:
             await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
-            if reader.done() and isinstance(reader.exception(), ClientGone):
+            if writer.done():
+                facts["texts"] = writer.result()
+            else:
                 facts["client_gone"] = True
-                return
-            facts["texts"] = await writer
+                reader.result()
+        except ClientGone:
+            pass
         finally:
-            for task in (reader, starter, writer):
+            tasks = (reader, starter, writer)
+            for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             while not self._answers.empty():
                 answer = self._answers.get_nowait()
                 if answer is not None:
@@ -128,7 +132,7 @@ class LineStream(Response):
         if len(text) > limit:
             raise _too_long()
         while (seconds := self._caller.bucket.wait_for(1)) > 0:
-            await asyncio.sleep(min(seconds, math.ceil(seconds)))
+            await asyncio.sleep(seconds)
         engine = self._service.engine
         while not engine.has_room():
             await asyncio.sleep(PAUSE)
