@@ -72,6 +72,9 @@ def print_summary(
     console.print(table)
     if seconds:
         console.print(_times(seconds))
+    report = f"metrics/{name}/report/report.html"
+    if (root / report).exists():
+        print(f"Report: {report}")
     wheel = f"{variables['lang']}_{name}-{variables['version']}-py3-none-any.whl"
     megabytes = (root / "packages" / wheel).stat().st_size / 1e6
     print(f"Wheel ({megabytes:.0f} MB): packages/{wheel}")
