@@ -32,7 +32,7 @@ def int8_linear(n_in: int, n_out: int, activation: str, out: torch.dtype) -> Cal
     packed = torch.ops.onednn.qlinear_prepack(weight, None)
     scales, zeros = torch.rand(n_out) * 0.001, torch.zeros(n_out, dtype=torch.int32)
     bias, out_scale = torch.randn(n_out), SCALE if out == torch.int8 else 1.0
-    what = (activation, [], "none" if activation == "gelu" else "")
+    what: tuple[str, list[float], str] = (activation, [], "none" if activation == "gelu" else "")
 
     def run(X: torch.Tensor) -> torch.Tensor:
         return torch.ops.onednn.qlinear_pointwise(
