@@ -14,6 +14,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from xinzhi.errors import XinzhiError
+from xinzhi.plain import offsets_of, to_json_values
 from xinzhi.serving.batching import BatchQueue, Job, Plan, QueueFull
 from xinzhi.serving.devices import claim_gpu
 from xinzhi.serving.keys import Keyring, TokenBucket, new_key
@@ -21,7 +22,6 @@ from xinzhi.serving.logs import JsonFormatter, fingerprint
 from xinzhi.serving.metrics import MOST_LABELS, Metrics
 from xinzhi.serving.models import LoadedModel
 from xinzhi.serving.problems import Problem
-from xinzhi.serving.results import offsets_of, to_json_values
 from xinzhi.serving.settings import ApiKey
 
 

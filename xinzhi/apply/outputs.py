@@ -12,10 +12,11 @@ from spacy.tokens import Doc, DocBin
 
 from ..compat import require
 from ..corpora.record import Problem
-from ..plain import plain_doc
+from ..plain import ResultOptions, to_plain
 from .inputs import Text
 
 Predicted = tuple[Text, Doc]
+SHOWN = ResultOptions()
 
 
 class Output(Protocol):
@@ -108,7 +109,7 @@ OUTPUTS: dict[str, Output] = {"jsonl": Jsonl(), "parquet": Parquet(), "docbin": 
 def row_of(item: Text, doc: Doc) -> dict[str, Any]:
     """RETURNS (dict): A text and what the pipeline predicted for it, as JSON values."""
     meta = {"meta": item.meta} if item.meta else {}
-    return {"id": item.id, "text": item.text, **plain_doc(doc), **meta}
+    return {"id": item.id, "text": item.text, **to_plain(doc, SHOWN), **meta}
 
 
 def write_problems(path: Path, problems: Iterable[Problem]) -> None:
@@ -127,7 +128,7 @@ def join_problems(parts: Iterable[Path]) -> Iterator[str]:
 
 def _table_row(row: dict[str, Any]) -> dict[str, Any]:
     columns = ("text", "entities", "cats", "scores")
-    rest = {key: value for key, value in row.items() if key not in (*columns, "id", "heads")}
+    rest = {k: v for k, v in row.items() if v and k not in (*columns, "id", "heads", "length")}
     table = {key: row.get(key) for key in columns}
     table["cats"] = list((row.get("cats") or {}).items())
     table["scores"] = list((row.get("scores") or {}).items())

@@ -11,12 +11,12 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..plain import ResultOptions, to_plain
 from .batching import Plan
 from .bodies import Body, ClientGone, Receive
 from .keys import Caller
 from .models import LoadedModel
 from .problems import Problem
-from .results import ResultOptions, to_plain
 from .schemas import ManyTexts, OneText, Options, check, read_json
 from .service import Service
 from .settings import ServeSettings
