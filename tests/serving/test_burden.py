@@ -77,7 +77,6 @@ def test_a_short_soak_tells_a_leak(scripts: dict[str, Any], url: str) -> None:
     assert reports["sound"].passed, growth
     assert reports["ours"].passed, growth
     assert growth["keep_strings"][1] > 0.5
-    assert growth["keep_results"][0] > 0.1
     assert growth["keep_results"][1] == 0
     assert not reports["keep_strings"].passed
     assert not reports["keep_results"].passed

@@ -33,6 +33,7 @@ class Sampler:
     def __init__(self, name: Callable[[Sequence[Frame]], str] = phase_of) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
         self._name = name
+        self._phase = name([])
         self._watched = threading.get_ident()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -45,13 +46,14 @@ class Sampler:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
+        self.seconds[self._phase] += time.perf_counter() - self._last  # nobody looked any more
 
     def _watch(self) -> None:
         while not self._stop.wait(INTERVAL):
             frame = sys._current_frames().get(self._watched)
-            phase = self._name(list(_frames(frame)))
+            self._phase = self._name(list(_frames(frame)))
             now = time.perf_counter()
-            self.seconds[phase] += now - self._last
+            self.seconds[self._phase] += now - self._last
             self._last = now
 
 

@@ -13,10 +13,12 @@ from uvicorn.supervisors import Multiprocess
 
 from ..errors import XinzhiError
 from .logs import log_config
+from .manifest import Manifest
 from .runtime import runtime_folder
 from .settings import ServeSettings
+from .sources import Source
 
-WORKER_ANSWERS_WITHIN = 20  # seconds; else it hangs and is replaced
+WORKER_ANSWERS_WITHIN = 30  # seconds; else it hangs and is replaced
 
 
 def serve(settings: ServeSettings) -> None:
@@ -25,6 +27,7 @@ def serve(settings: ServeSettings) -> None:
     settings (ServeSettings): The settings.
     RAISES (XinzhiError): If there is nothing to serve.
     """
+    find_models(settings)
     folder = runtime_folder()
     try:
         config = uvicorn_config(settings)
@@ -37,6 +40,13 @@ def serve(settings: ServeSettings) -> None:
             supervisor.check()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def find_models(settings: ServeSettings) -> None:
+    """RAISES (XinzhiError): If a model is not there: better known before any worker starts."""
+    manifest = Manifest(settings.manifest) if settings.manifest else None
+    for name, path in settings.models.items():
+        Source(name, path).locate(manifest.version(name) if manifest else None)
 
 
 class Supervisor(Multiprocess):

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from spacy.util import is_package
+
 from ..errors import XinzhiError
 
 
@@ -57,6 +59,12 @@ class Source:
                 raise XinzhiError(
                     f"Model '{self.name}': {self.path} holds no pipeline, nor folders with one.",
                     "Name the folder that has meta.json and config.cfg, or the folder above.",
+                )
+            if not Path(self.path).exists() and not is_package(self.path):
+                raise XinzhiError(
+                    f"Model '{self.name}' cannot be served: there is no folder {self.path}, nor an "
+                    "installed package of that name.",
+                    "Name a saved pipeline, or install its package in this environment.",
                 )
             return Located(self.target(), None)
         name = next(reversed(versions)) if version is None else version
