@@ -37,7 +37,7 @@ def slow(doc):
 @Language.component("test_killed_once")
 def killed_once(doc):
     mark = Path(os.environ["KILL_MARK"])
-    if "33" in doc.text and not mark.exists():
+    if doc.text.endswith("👍7") and not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return doc
@@ -184,6 +184,22 @@ def test_what_cannot_be_done_is_said_first(pipeline: str, texts: str, tmp_path: 
     with pytest.raises(XinzhiError, match="exists"):
         apply(pipeline, [texts], out)
     assert apply(pipeline, [texts], out, force=True).texts == COUNT
+
+
+def test_an_engine_that_stops_early_is_noticed(
+    pipeline: str, texts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stops:
+        def run(self, task: Task, parts: Iterable[Part], workers: int) -> Iterator[Done]:
+            yield from LOCAL.run(task, [next(iter(parts))], workers)
+
+    out = tmp_path / "out.jsonl"
+    with monkeypatch.context() as patch:
+        patch.setattr("xinzhi.apply.job.get_engine", lambda name: Stops())
+        with pytest.raises(XinzhiError, match="not predicted part 2 and 3 others"):
+            apply(pipeline, [texts], out, part_size=10)
+    assert not out.exists()
+    assert apply(pipeline, [texts], out, part_size=10).texts == COUNT
 
 
 def test_components_can_be_left_out(pipeline: str, texts: str, tmp_path: Path) -> None:

@@ -102,13 +102,16 @@ def _run(
 ) -> list[Done]:
     """Predict the parts that are not done. RETURNS (list[Done]): The marks of all, in order."""
     marks: dict[int, Done] = {}
+    last = 0
 
     def count(done: Done) -> None:
         marks[done.number] = done
         progress(done.texts + done.problems)
 
     def missing() -> Iterator[Part]:
+        nonlocal last
         for part in parts:
+            last = part.number
             done = task.parts.done(part.number)
             if done is None:
                 yield part
@@ -123,6 +126,13 @@ def _run(
 
     for done in engine.run(task, missing(), workers):
         count(done)
+    for part in parts:  # an engine that stopped early
+        last = part.number
+    if lost := [number for number in range(1, last + 1) if number not in marks]:
+        raise XinzhiError(
+            f"The engine has not predicted part {lost[0]} and {len(lost) - 1} others.",
+            "Give the command again: it goes on with them.",
+        )
     return [marks[number] for number in sorted(marks)]
 
 

@@ -43,7 +43,7 @@ def _in_processes(task: Task, parts: Iterator[Part], workers: int) -> Iterator[D
                 yield from _drain(pool, task, _chain(lost, parts), running, workers * WAITING)
                 return
             except BrokenProcessPool:
-                lost = list(running.values())
+                lost = [*running.values(), *lost]
         for part in lost:
             losses[part.number] = losses.get(part.number, 0) + 1
             if losses[part.number] > RETRIES:
@@ -89,6 +89,8 @@ def _finished(running: dict[Future[Done], Part]) -> Iterator[Done]:
 
 
 def _chain(lost: list[Part], parts: Iterator[Part]) -> Iterator[Part]:
+    """Lost parts first. Not `yield from`: it would close `parts` when a pool breaks."""
     while lost:
         yield lost.pop(0)
-    yield from parts
+    for part in parts:  # noqa: UP028
+        yield part
