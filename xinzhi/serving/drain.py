@@ -13,7 +13,7 @@ import uvicorn
 if TYPE_CHECKING:
     from .service import Service
 
-LINGER_SECONDS = 2.0  # for connections whose request has not been read yet
+LINGER_SECONDS = 8.0  # for connections not read yet; uvicorn closes idle ones after 5
 LOOK_EVERY = 0.05
 
 
