@@ -120,12 +120,14 @@ def split_epoch(trainer: Trainer) -> dict[str, float]:
     return split_time(trainer.epoch)
 
 
-def split_encoding(predictor: Predictor, texts: list[str], repeats: int = 3) -> dict[str, float]:
-    """RETURNS (dict): Phase -> seconds of running the encoder on one batch, several times."""
+def split_encoding(predictor: Predictor, texts: list[str], least: float = 0.5) -> dict[str, float]:
+    """RETURNS (dict): Phase -> seconds of running the encoder on one batch, again and again until
+    there was time enough (`least` seconds) to look where it goes."""
     from .sampling import split_time
 
     def encode() -> None:
-        for _ in range(repeats):
+        end = time.perf_counter() + least
+        while time.perf_counter() < end:
             predictor.encode(texts)
 
     return split_time(encode)
