@@ -152,17 +152,10 @@ def _headers(api_key: str | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
 
-class Client:
-    """Calls the service; may be used by several threads.
+class _Connected:
+    """How both clients are made; see `Client`."""
 
-    url (str): Its address.
-    api_key (str): The key, if it wants one.
-    model (str): Name of the model; None: the service's default.
-    retries (int): How often a request is repeated after a broken connection, and after 429, 503 and
-        the like, when Retry-After says so.
-    timeout (float): Seconds to wait for an answer.
-    transport (BaseTransport): Of httpx, for tests.
-    """
+    _connect: Any  # httpx.Client or httpx.AsyncClient
 
     def __init__(
         self,
@@ -175,7 +168,23 @@ class Client:
         transport: Any = None,
     ) -> None:
         self._caller = Caller(url, model, retries)
-        self._http = httpx.Client(headers=_headers(api_key), timeout=timeout, transport=transport)
+        headers = _headers(api_key)
+        self._http = self._connect(headers=headers, timeout=timeout, transport=transport)
+
+
+class Client(_Connected):
+    """Calls the service; may be used by several threads.
+
+    url (str): Its address.
+    api_key (str): The key, if it wants one.
+    model (str): Name of the model; None: the service's default.
+    retries (int): How often a request is repeated after a broken connection, and after 429, 503 and
+        the like, when Retry-After says so.
+    timeout (float): Seconds to wait for an answer.
+    transport (BaseTransport): Of httpx, for tests.
+    """
+
+    _connect = httpx.Client
 
     def __enter__(self) -> Client:
         return self
@@ -239,23 +248,10 @@ class Client:
                 outcome = err
 
 
-class AsyncClient:
+class AsyncClient(_Connected):
     """As `Client`, for asyncio."""
 
-    def __init__(
-        self,
-        url: str,
-        api_key: str | None = None,
-        *,
-        model: str | None = None,
-        retries: int = 5,
-        timeout: float = 60.0,
-        transport: Any = None,
-    ) -> None:
-        self._caller = Caller(url, model, retries)
-        self._http = httpx.AsyncClient(
-            headers=_headers(api_key), timeout=timeout, transport=transport
-        )
+    _connect = httpx.AsyncClient
 
     async def __aenter__(self) -> AsyncClient:
         return self

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -75,7 +74,7 @@ def predict_part(task: Task, part: Part) -> Done:
     texts = [item for item in part.items if isinstance(item, Text)]
     rows = folder.rows(part.number)
     work = rows.with_name(f".{rows.name}.{os.getpid()}")
-    with _memory_zone(nlp):
+    with nlp.memory_zone():  # what the vocabulary learns in a part is forgotten after it
         predicted = _predicted(nlp, texts, task.batch_size, problems)
         count = OUTPUTS[task.output].write(predicted, work)
     write_problems(folder.problems(part.number), problems)
@@ -89,11 +88,6 @@ def predict_staged(task: Task, number: int) -> Done:
     """Predict a part whose input is in the folder, unless it is done; workers on other machines."""
     folder = task.parts
     return folder.done(number) or predict_part(task, folder.read_staged(number))
-
-
-def _memory_zone(nlp: Language) -> AbstractContextManager:
-    """What the vocabulary learns in a part is forgotten after it."""
-    return nlp.memory_zone() if hasattr(nlp, "memory_zone") else nullcontext()
 
 
 def _predicted(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from itertools import chain
 
 from ...errors import XinzhiError
 from ..parts import Done, Part
@@ -33,25 +35,25 @@ LOCAL = LocalEngine()
 
 def _in_processes(task: Task, parts: Iterator[Part], workers: int) -> Iterator[Done]:
     """Spawned processes. When one is killed all are replaced, and unfinished parts done again."""
-    lost: list[Part] = []
-    losses: dict[int, int] = {}
+    losses: Counter[int] = Counter()
     while True:
         running: dict[Future[Done], Part] = {}
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
             try:
-                yield from _drain(pool, task, _chain(lost, parts), running, workers * WAITING)
+                yield from _drain(pool, task, parts, running, workers * WAITING)
                 return
             except BrokenProcessPool:
-                lost = [*running.values(), *lost]
+                lost = list(running.values())
+        losses.update(part.number for part in lost)
         for part in lost:
-            losses[part.number] = losses.get(part.number, 0) + 1
             if losses[part.number] > RETRIES:
                 raise XinzhiError(
                     f"The worker that predicts part {part.number} was killed {RETRIES + 1} times.",
                     "Look for a lack of memory; use fewer workers, then give the command again.",
                 )
         logger.warning("A worker was killed; %d parts are done again.", len(lost))
+        parts = chain(lost, parts)
 
 
 def _drain(
@@ -86,11 +88,3 @@ def _finished(running: dict[Future[Done], Part]) -> Iterator[Done]:
         done = future.result()  # raises while the part still counts as running
         del running[future]
         yield done
-
-
-def _chain(lost: list[Part], parts: Iterator[Part]) -> Iterator[Part]:
-    """Lost parts first. Not `yield from`: it would close `parts` when a pool breaks."""
-    while lost:
-        yield lost.pop(0)
-    for part in parts:  # noqa: UP028
-        yield part
