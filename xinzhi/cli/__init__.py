@@ -24,6 +24,7 @@ COMMANDS = [
     "apply",
     "serve",
     "monitor",
+    "faq",
     "registry",
     "benchmark",
     "doctor",

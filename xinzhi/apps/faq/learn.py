@@ -1,0 +1,140 @@
+"""From entries and users' queries to vectors and a ranker; nothing is judged by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from .embedder import Embedder
+from .entries import Entry, Query
+from .fine_tune import FineTuning, Progress, fine_tune, no_progress
+from .ranker import NONE, Ranker
+from .searcher import Candidates, Searcher
+from .store import ASKED, Key, Store, keys_of
+
+REJECTED = 0.05  # share of queries with an answer that may be told there is none
+ENOUGH = 20  # queries without an answer
+PARTS = 5  # of the cross-validation that finds the threshold; one is kept from fine-tuning
+
+
+class Learnt(NamedTuple):
+    """What an index consists of."""
+
+    store: Store
+    embedder: Embedder
+    ranker: Ranker
+
+
+def learn(
+    path: Path,
+    entries: Sequence[Entry],
+    embedder: Embedder,
+    queries: Sequence[Query],
+    tuning: FineTuning | None = None,
+    progress: Progress = no_progress,
+) -> Learnt:
+    """Fine-tune the encoder if that is wanted, fill a store, fit a ranker.
+
+    path (Path): The file of the store.
+    entries (Sequence[Entry]): The entries.
+    embedder (Embedder): The encoder.
+    queries (Sequence[Query]): What users asked, with and without an answer.
+    tuning (FineTuning | None): Fine-tune with these settings: on four fifths of the queries, so
+        that the ranker learns from the others how near queries come that the encoder does not know.
+    progress (Callable): Of the fine-tuning.
+    RETURNS (Learnt): Store, encoder with rounded weights, ranker.
+    """
+    unseen = queries
+    if tuning is not None:
+        seen, unseen = hold_out(queries)
+        embedder = fine_tune(embedder, entries, seen, tuning, progress)
+    embedder = embedder.rounded()
+    store = Store.create(path)
+    fill(store, embedder, entries, queries)
+    ranker = learn_ranker(Searcher(store, embedder), unseen or own_queries(entries))
+    return Learnt(store, embedder, ranker)
+
+
+def fill(
+    store: Store, embedder: Embedder, entries: Sequence[Entry], queries: Sequence[Query]
+) -> None:
+    """Put entries and what users asked into a store.
+
+    store (Store): The store.
+    embedder (Embedder): Makes the vectors.
+    entries (Sequence[Entry]): The entries.
+    queries (Sequence[Query]): Of these entries, and without an answer.
+    """
+    keys = [key for entry in entries for key in keys_of(entry)]
+    keys += [Key(query.entry, ASKED, query.text) for query in queries]
+    vectors = embedder.encode([key.text for key in keys])
+    store.add(entries, zip(keys, vectors, strict=True), replace=False)
+
+
+def learn_ranker(searcher: Searcher, queries: Sequence[Query]) -> Ranker:
+    """Fit the ranker to queries, each of which is hidden when it is searched for.
+
+    The threshold of "none" tells `REJECTED` of the queries with an answer that there is none; it is
+    found by cross-validation, since a ranker is too sure of what it was fitted to.
+
+    searcher (Searcher): Entries and queries.
+    queries (Sequence[Query]): With and without an answer. If there are too few without, queries
+        whose entry is hidden stand for them.
+    RETURNS (Ranker): The ranker.
+    """
+    found, right = training_rows(searcher, queries)
+    if not any(choice != NONE for choice in right):
+        return Ranker.unfitted()
+    ranker = Ranker.fit(found, right)
+    none = []
+    for rows, rest in parts(right):
+        other = Ranker.fit([found[i] for i in rest], [right[i] for i in rest])
+        none += [other.probabilities(found[i])[-1] for i in rows if right[i] != NONE]
+    if none:
+        ranker.threshold = float(np.quantile(none, 1 - REJECTED))
+    return ranker
+
+
+def training_rows(
+    searcher: Searcher, queries: Sequence[Query]
+) -> tuple[list[Candidates], list[int]]:
+    """RETURNS (tuple): Candidates of queries, and the number of the right one or NONE."""
+    found: list[Candidates] = []
+    right: list[int] = []
+    rows = searcher.search([query.text for query in queries], known=True)
+    for query, candidates in zip(queries, rows, strict=True):
+        if query.entry in candidates.ids or (candidates.ids and not query.entry):
+            found.append(candidates)
+            right.append(candidates.ids.index(query.entry) if query.entry else NONE)
+    if right.count(NONE) < ENOUGH:
+        answered = [query for query in queries if query.entry]
+        hidden = [query.entry for query in answered]
+        rows = searcher.search([query.text for query in answered], known=True, hidden=hidden)
+        found += [candidates for candidates in rows if candidates.ids]
+        right += [NONE] * (len(found) - len(right))
+    return found, right
+
+
+def parts(right: Sequence[int]) -> list[tuple[list[int], list[int]]]:
+    """RETURNS (list): For each part of a cross-validation, the numbers of its queries and of the
+    others; queries with and without an answer are spread evenly."""
+    order = sorted(range(len(right)), key=lambda i: right[i] == NONE)
+    found = [
+        (order[n::PARTS], [i for k, i in enumerate(order) if k % PARTS != n]) for n in range(PARTS)
+    ]
+    return [(rows, rest) for rows, rest in found if rows and any(right[i] != NONE for i in rest)]
+
+
+def hold_out(queries: Sequence[Query]) -> tuple[list[Query], list[Query]]:
+    """RETURNS (tuple): Four fifths of the queries and the rest, of every entry if it has five."""
+    order = sorted(queries, key=lambda query: query.entry)
+    rest = order[PARTS - 1 :: PARTS]
+    return [query for i, query in enumerate(order) if i % PARTS != PARTS - 1], rest
+
+
+def own_queries(entries: Sequence[Entry]) -> list[Query]:
+    """RETURNS (list[Query]): The wordings of the questions, for want of users' queries."""
+    return [Query(text, entry.id) for entry in entries for text in entry.wordings]
