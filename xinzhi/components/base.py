@@ -27,7 +27,8 @@ class HeadPipe(TrainablePipe):
     not by the momentum or weight decay of the optimizer either.
     """
 
-    _has_gradient = False
+    has_gradient = False
+    shares: dict[str, float] = {}  # noqa: RUF012 (replaced, never changed)
 
     def read_gold(self, examples: list[Example]) -> Any:
         """RETURNS (Any): The gold annotation of a batch; None if there is none."""
@@ -36,6 +37,19 @@ class HeadPipe(TrainablePipe):
     def compute_loss(self, gold: Any, outputs: Tensors) -> torch.Tensor:
         """RETURNS (Tensor): The loss as a scalar that can be differentiated by the outputs."""
         raise NotImplementedError
+
+    def loss_counts(self, examples: list[Example]) -> dict[str, float]:
+        """How many items each mean in the loss is taken over: what a process that has only a part
+        of a batch must know of the whole (see training/distributed/shares.py).
+
+        examples (list): A batch, or none.
+        RETURNS (dict): Name of the mean -> number of items; the same names for every batch.
+        """
+        raise NotImplementedError
+
+    def share(self, name: str) -> float:
+        """RETURNS (float): The factor on a mean: its share in the whole batch, usually 1."""
+        return self.shares.get(name, 1.0)
 
     def training_docs(self, examples: list[Example]) -> list[Doc]:
         """RETURNS (list): The documents that the model is run on in training."""
@@ -72,7 +86,7 @@ class HeadPipe(TrainablePipe):
         outputs, backprop = self.model.begin_update(docs)
         loss, gradients = self.get_loss_of(gold, outputs)
         backprop(gradients)
-        self._has_gradient = True
+        self.has_gradient = True
         if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] += loss
@@ -80,9 +94,9 @@ class HeadPipe(TrainablePipe):
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Apply the gradients, if there are any."""
-        if self._has_gradient:
+        if self.has_gradient:
             self.model.finish_update(sgd)
-            self._has_gradient = False
+            self.has_gradient = False
 
     def get_loss(self, examples: Iterable[Example], scores: Tensors) -> tuple[float, Gradients]:
         """RETURNS (tuple): The loss, and its gradient by each output of the model; None for an

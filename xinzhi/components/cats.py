@@ -261,6 +261,14 @@ class HeadClassifier(HeadPipe):
         gold = {head.name: read_gold_head(docs, cats, head) for head in self.heads}
         return {name: g for name, g in gold.items() if g is not None} or None
 
+    def loss_counts(self, examples: list[Example]) -> dict[str, float]:
+        """RETURNS (dict): Of each head the annotated documents (labels, if not exclusive)."""
+        gold = self.read_gold(examples) or {}
+        return {
+            head.name: gold[head.name].count(head) if head.name in gold else 0
+            for head in self.heads
+        }
+
     def compute_loss(self, gold: dict[str, GoldHead], outputs: Tensors) -> torch.Tensor:
         """Sum over the heads; of each, the mean over the documents that are annotated for it."""
         losses = []
@@ -273,9 +281,10 @@ class HeadClassifier(HeadPipe):
             tensor = None if weights is None else target.new_tensor(weights)
             if head.exclusive:
                 log_probs, rows = logits.log_softmax(-1), annotated.any(1)
-                losses.append(distribution_loss(log_probs, target, rows, class_weights=tensor))
+                loss = distribution_loss(log_probs, target, rows, class_weights=tensor)
             else:
-                losses.append(binary_loss(logits, target, annotated, class_weights=tensor))
+                loss = binary_loss(logits, target, annotated, class_weights=tensor)
+            losses.append(loss * self.share(head.name))
         return torch.stack(losses).sum()
 
     def predict(self, docs: Iterable[Doc]) -> dict[str, np.ndarray]:

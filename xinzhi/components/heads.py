@@ -177,6 +177,11 @@ class GoldHead:
     target: np.ndarray
     annotated: np.ndarray
 
+    def count(self, head: Head) -> int:
+        """RETURNS (int): Over how many items the loss is a mean: annotated documents of an
+        exclusive head, annotated labels of any other."""
+        return int((self.annotated.any(1) if head.exclusive else self.annotated).sum())
+
 
 def read_gold_head(
     docs: list[Doc], cats: list[dict[str, dict[str, float]]], head: Head

@@ -246,6 +246,14 @@ class EntityTagger(HeadPipe):
         """RETURNS (GoldEntities): See `read_gold_entities`."""
         return read_gold_entities(examples, self.labels, self.incorrect_spans_key)
 
+    def loss_counts(self, examples: list[Example]) -> dict[str, float]:
+        """RETURNS (dict): Annotated tokens, and spans known to be incorrect."""
+        gold = self.read_gold(examples) if examples else None
+        if gold is None:
+            return {"tokens": 0, "incorrect": 0}
+        annotated = int((gold.tags != bioes.MISSING).sum())
+        return {"tokens": annotated, "incorrect": len(gold.incorrect)}
+
     def compute_loss(self, gold: GoldEntities, outputs: Tensors) -> torch.Tensor:
         """Mean over the annotated tokens, so that the learning rate does not depend on the size of
         the batch. A span known to be incorrect adds -log(1 - its probability)."""
@@ -263,9 +271,11 @@ class EntityTagger(HeadPipe):
                 label_smoothing=self.label_smoothing,
                 focal_gamma=self.focal_gamma,
             )
+        loss = loss * self.share("tokens")
         if len(gold.incorrect):
             incorrect = torch.as_tensor(gold.incorrect, device=scores.device)
-            loss = loss + incorrect_loss(packed, transitions, batch, incorrect)
+            wrong = incorrect_loss(packed, transitions, batch, incorrect)
+            loss = loss + wrong * self.share("incorrect")
         return loss
 
     @property

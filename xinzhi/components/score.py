@@ -215,21 +215,26 @@ class ScorePredictor(HeadPipe):
         gold = np.array([[row.get(name, np.nan) for name in names] for row in rows])
         return None if np.isnan(gold).all() else gold
 
+    def loss_counts(self, examples: list[Example]) -> dict[str, float]:
+        """RETURNS (dict): Of each score the documents annotated with it. The pairs of the ranking
+        loss are those within a part of a batch, at the same share."""
+        rows = [gold_scores(example.reference, self.cfg["scores"]) for example in examples]
+        return {name: sum(name in row for row in rows) for name in self.cfg["scores"]}
+
     def compute_loss(self, gold: np.ndarray, outputs: Tensors) -> torch.Tensor:
         """Sum over the scores; of each, the mean over the documents that are annotated with it, in
         units of its deviation in the training data."""
         losses = []
-        for column, scale, output in zip(gold.T, self.cfg["scores"].values(), outputs, strict=True):
+        columns = zip(gold.T, self.cfg["scores"].items(), outputs, strict=True)
+        for column, (name, scale), output in columns:
             if np.isnan(column).all():
                 continue
             target = torch.as_tensor(column, dtype=output.dtype, device=output.device)
             annotated = ~target.isnan()
             target = (target - scale["mean"]) / scale["deviation"]
-            losses.append(
-                regression_loss(
-                    standardised(output.squeeze(1), scale), target, annotated, kind=self.loss
-                )
-            )
+            values = standardised(output.squeeze(1), scale)
+            loss = regression_loss(values, target, annotated, kind=self.loss)
+            losses.append(loss * self.share(name))
         return torch.stack(losses).sum()
 
     def predict(self, docs: Iterable[Doc]) -> dict[str, np.ndarray]:

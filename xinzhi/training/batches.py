@@ -30,6 +30,8 @@ class BatchStream:
     batcher (Callable): Makes batches of examples.
     max_epochs (int): 0 for no end, -1 to stream the corpus without shuffling.
     whole_epochs (bool): Make all batches of an epoch at its start, so that `epoch_ends` is known.
+    apart (bool): Keep the state of Python's generator apart from what draws from it between two
+        batches, so that several processes that do different work draw the same batches.
 
     epoch_ends (bool): Whether the current batch is the last one of its epoch.
     """
@@ -43,6 +45,7 @@ class BatchStream:
         batcher: Callable[[Iterable[Example]], Iterable[Batch]],
         max_epochs: int,
         whole_epochs: bool = False,
+        apart: bool = False,
     ) -> None:
         if whole_epochs and max_epochs < 0:
             raise XinzhiError(
@@ -56,17 +59,22 @@ class BatchStream:
         self.batcher = batcher
         self.max_epochs = max_epochs
         self.whole_epochs = whole_epochs
+        self.apart = apart
         self.examples: list[Example] = []
         self.epoch = 0
         self._reading: list[Any] = []
+        self._own_state: list[Any] = []
         self._epoch_start: dict[str, Any] = {"order": []}
         self._used = 0
         self._batches = 0
 
     def position(self) -> dict[str, Any]:
         """RETURNS (dict): Where the stream is, fit for JSON."""
-        here = {"reading": self._reading, "epoch": self.epoch, "used": self._used}
-        return {**self._epoch_start, **here, "random": random_state()}
+        here: dict[str, Any] = {"reading": self._reading, "epoch": self.epoch, "used": self._used}
+        here["random"] = random_state()
+        if self.apart:
+            here["random"]["python"] = self._own_state
+        return {**self._epoch_start, **here}
 
     def batches(self, position: dict[str, Any] | None = None) -> Iterator[tuple[int, Batch]]:
         """Read the corpus and make batches.
@@ -81,7 +89,11 @@ class BatchStream:
             for batch in batches:
                 self._used += 1
                 self.epoch_ends = self.whole_epochs and self._used == self._batches
+                if self.apart:
+                    self._own_state = python_state()
                 yield self.epoch, batch
+                if self.apart:
+                    set_python_state(self._own_state)
             self.epoch += 1
 
     def _read(self, position: dict[str, Any] | None) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.training import Example
 from spacy.util import load_model, registry
 from thinc.api import Model
 
@@ -153,6 +154,7 @@ class Distance:
         self.weight = weight
         self.free = cached_vectors
         self._kept: dict[tuple[str, bytes], np.ndarray] = {}
+        self.shares: dict[str, float] = {}
 
     def __call__(self, docs: list[Doc], vectors: torch.Tensor) -> torch.Tensor:
         """The gradient of weight * mean((vectors - teacher's vectors)²).
@@ -162,7 +164,13 @@ class Distance:
         RETURNS (Tensor): Shape (n, width).
         """
         target = torch.from_numpy(self.vectors(docs)).to(vectors.device, torch.float32)
-        return (vectors.detach() - target) * (2.0 * self.weight / max(1, vectors.numel()))
+        factor = 2.0 * self.weight * self.shares.get("vectors", 1.0)
+        return (vectors.detach() - target) * (factor / max(1, vectors.numel()))
+
+    def loss_counts(self, examples: list[Example]) -> dict[str, float]:
+        """RETURNS (dict): Tokens, of which each has about as many vectors as any other; see
+        `distributed.shares`."""
+        return {"vectors": sum(len(example.predicted) for example in examples)}
 
     def vectors(self, docs: list[Doc]) -> np.ndarray:
         """RETURNS (ndarray): The teacher's vectors of the documents, float16, shape (n, width)."""

@@ -198,9 +198,10 @@ class Trainer:
             if self.training["before_update"]:
                 self.training["before_update"](self.nlp, {"step": step, "epoch": epoch})
             self.updater.update(batch, progress.losses, step)
+        self._exchange()
         with self.watch.time("optimiser"):
             norm = gradient_norm(self.nlp, self.frozen)
-            _check(not_finite(progress.losses, norm))
+            check(not_finite(progress.losses, norm))
             self.updater.finish()
         progress.words += sum(len(example) for example in batch)
         progress.documents += len(batch)
@@ -213,7 +214,11 @@ class Trainer:
         score, scores = None, None
         if self._is_evaluated(step):
             score, scores = self._evaluate(batch, info["step_losses"])
+            self._note_scores(score, scores)
         return {**info, **self._counts(), "score": score, "other_scores": scores}
+
+    def _exchange(self) -> None:
+        """Add up the gradients of several processes (see distributed/trainer.py)."""
 
     def _is_evaluated(self, step: int) -> bool:
         if self.settings.evaluate_every_epoch:
@@ -244,14 +249,16 @@ class Trainer:
             try:
                 score, scores = retry_with_less(attempt, self._evaluate_fewer)
             except Exception:  # components may fail on weights that are out of all bounds
-                _check(jumped(sum(losses.values()), self.updater.loss(batch)))
+                check(jumped(sum(losses.values()), self.updater.loss(batch)))
                 raise
-        _check(None if isfinite(score) else f"the score is {score}")
+        check(None if isfinite(score) else f"the score is {score}")
+        return score, scores
+
+    def _note_scores(self, score: float, scores: dict[str, float]) -> None:
         self.progress.results.append((score, self.progress.step))
         for name, weight in self.training["score_weights"].items():
             if weight:
                 self.progress.parts.setdefault(name, []).append(scores.get(name) or 0.0)
-        return score, scores
 
     def _evaluate_fewer(self) -> None:
         """Halve the number of documents that an evaluation takes at a time."""
@@ -277,7 +284,7 @@ class Trainer:
         self.progress.losses = {}
         settings = self.settings
         ratio, evaluations = settings.collapse_ratio, settings.collapse_evaluations
-        _check(collapsed(self.progress.scores, ratio, evaluations))
+        check(collapsed(self.progress.scores, ratio, evaluations))
         for name, scores in self.progress.parts.items():
             fallen = collapsed(scores, ratio, evaluations)
             if fallen and not collapsed(scores[:-1], ratio, evaluations):
@@ -342,6 +349,6 @@ class Trainer:
         return self.nlp.use_params(averages) if averages else nullcontext()
 
 
-def _check(problem: str | None) -> None:
+def check(problem: str | None) -> None:
     if problem:
         raise Broken(problem)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from time import perf_counter
 
 PARTS = ("data", "update", "optimiser", "evaluation", "saving")
-NAMES = {"update": "forward and backward"}
+NAMES = {"update": "forward and backward", "exchange": "exchange of gradients"}
 LARGE_SHARE = 0.3
 
 
@@ -32,7 +32,8 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.seconds[part] += perf_counter() - start
+            spent = self.seconds.get(part, 0.0) + perf_counter() - start
+            self.seconds[part] = spent
 
 
 def shares(seconds: dict[str, float]) -> dict[str, float]:

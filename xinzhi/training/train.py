@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import srsly
 from spacy import util
 from spacy.language import Language
 from spacy.training.initialize import init_nlp
+from spacy.training.loop import DIR_MODEL_BEST
 from thinc.api import Config
 
 from ..errors import XinzhiError
@@ -20,14 +21,25 @@ from .context import Run, running
 from .determinism import deterministic as torch_deterministic
 from .dev_annotation import check_dev_annotation
 from .device import use_device
+from .distributed.environment import own_device, restarts
+from .distributed.group import ALONE, Group
+from .distributed.trainer import SharedTrainer
 from .guard import LOWEST_BEST
 from .linter import ERROR, Finding, lint
 from .loggers.wrap import wrap_logger
 from .loop import CHECKPOINTS, Info, Outcome, Trainer
 from .memory import return_freed_memory
-from .output_folder import held, publish, work_folder
-from .run_record import FOLDER, check_same_run, now, resume_record, start_record, update_record
-from .settings import SECTION, run_settings
+from .output_folder import UNFINISHED, held, publish, work_folder
+from .run_record import (
+    FOLDER,
+    check_same_run,
+    data_files,
+    now,
+    resume_record,
+    start_record,
+    update_record,
+)
+from .settings import SECTION, RunSettings, run_settings
 from .timing import describe_split, hint
 from .weights import weights_hash
 
@@ -46,6 +58,7 @@ def train(
     deterministic: bool = False,
     ignore_lint: bool = False,
     should_stop: Callable[[Info], str | None] = lambda info: None,
+    group: Group = ALONE,
 ) -> Path:
     """Train a pipeline as `python -m spacy train` does: same config, same seed, same weights.
 
@@ -63,6 +76,8 @@ def train(
         weights.
     ignore_lint (bool): Train although the linter has found errors.
     should_stop (Callable): Called with the info of every evaluation; a text stops training.
+    group (Group): The processes that train together. Each of them calls this, with the same config
+        and corpora, and an output folder that all see.
     RETURNS (Path): The folder of the best pipeline, OUTPUT/model-best.
     RAISES (XinzhiError): Something the user can put right: a missing file, an invalid setting, an
         unknown encoder, a GPU that is not there, an output folder that cannot be written or that
@@ -70,6 +85,8 @@ def train(
     """
     config_path, output = Path(config_path), Path(output)
     check_config_file(config_path)
+    if group.size > 1:
+        gpu_id = own_device(gpu_id)
     use_device(gpu_id)
     return_freed_memory()
     with readable_errors(config_path):
@@ -79,20 +96,18 @@ def train(
         report_lint(lint(config.interpolate()), ignore_lint)
     mode: AbstractContextManager = torch_deterministic(gpu_id >= 0)
     with (
-        held(output),
         readable_errors(config_path),
-        work_folder(output, resume) as work,
+        _folder(output, resume, group) as (work, resume),
         mode if deterministic else nullcontext() as undetermined,
     ):
         print("Initialising the pipeline from the training data …", flush=True)
         nlp = init_nlp(config, use_gpu=gpu_id)
-        _check_dev(nlp, config_path)
-        with running(_start_run(work, nlp, gpu_id)):
-            wrap = wrap_logger(nlp)
-            trainer = Trainer(
-                nlp, work, settings, use_gpu=gpu_id, wrap_logger=wrap, should_stop=should_stop
-            )
-            outcome = trainer.run(resume)
+        if group.is_first:
+            _check_dev(nlp, config_path)
+        with running(_start_run(work, nlp, gpu_id)) if group.is_first else nullcontext():
+            outcome = _trainer(nlp, work, settings, gpu_id, should_stop, group).run(resume)
+        if not group.is_first:
+            return output / DIR_MODEL_BEST
         digest = weights_hash(nlp)
         _conclude(outcome, work, digest)
         if deterministic:
@@ -100,6 +115,51 @@ def train(
                 print(f"⚠ {line}", flush=True)
             print(f"Weights after the last step, SHA-256: {digest}", flush=True)
         return publish(work, output)
+
+
+@contextmanager
+def _folder(output: Path, resume: bool, group: Group) -> Iterator[tuple[Path, bool]]:
+    """The first process makes the folder to train in, and holds it; the others wait for that.
+
+    YIELDS (tuple): The folder, and whether to go on with what is there: if torchrun has started the
+        processes anew, they do so unasked.
+    """
+    work = output / UNFINISHED
+    if group.is_first:
+        with held(output):
+            left = latest_checkpoint(work / CHECKPOINTS) is not None
+            resume = resume or (group.size > 1 and restarts() > 0 and left)
+            with work_folder(output, resume):
+                yield work, group.tell(resume)
+    else:
+        yield work, group.tell(resume)
+
+
+def _trainer(
+    nlp: Language,
+    work: Path,
+    settings: RunSettings,
+    gpu_id: int,
+    should_stop: Callable[[Info], str | None],
+    group: Group,
+) -> Trainer:
+    """RETURNS (Trainer): For one process, or for one of several."""
+    wrap = wrap_logger(nlp)
+    if group.size == 1:
+        return Trainer(
+            nlp, work, settings, use_gpu=gpu_id, wrap_logger=wrap, should_stop=should_stop
+        )
+    data = list(data_files(nlp.config.interpolate()).values())
+    group.check_same(data, "The training data", "Copy the same corpora to every machine.")
+    return SharedTrainer(
+        nlp,
+        work,
+        settings,
+        use_gpu=gpu_id,
+        wrap_logger=wrap,
+        should_stop=should_stop,
+        group=group,
+    )
 
 
 def load_config(path: Path, overrides: dict[str, Any]) -> Config:

@@ -57,8 +57,7 @@ class Updater:
         def attempt() -> None:
             losses.clear()
             losses.update(before)
-            for part in subdivide_batch(batch, self.accumulate * 2**self.halvings):
-                self._update(part, dropout, losses)
+            self._run_parts(batch, dropout, losses)
 
         def halve() -> None:
             drop_gradients(self.nlp)
@@ -69,7 +68,7 @@ class Updater:
     def loss(self, batch: Batch) -> float:
         """RETURNS (float): The loss of a batch, summed over the components; nothing is changed."""
         losses: dict[str, float] = {}
-        for part in subdivide_batch(batch, self.accumulate * 2**self.halvings):
+        for part in self.parts(batch):
             self._update(part, 0.0, losses)
         drop_gradients(self.nlp)
         return float(sum(losses.values()))
@@ -79,6 +78,14 @@ class Updater:
         for _, pipe in trainable_pipes(self.nlp, self.frozen):
             pipe.finish_update(self.optimizer)
         self.optimizer.step_schedules()
+
+    def parts(self, batch: Batch) -> Iterator[Batch]:
+        """RETURNS (Iterator): What goes forward and backward at a time."""
+        return subdivide_batch(batch, self.accumulate * 2**self.halvings)
+
+    def _run_parts(self, batch: Batch, dropout: float, losses: dict[str, float]) -> None:
+        for part in self.parts(batch):
+            self._update(part, dropout, losses)
 
     def _update(self, part: Batch, dropout: float, losses: dict[str, float]) -> None:
         self.nlp.update(

@@ -43,7 +43,7 @@ def named_weights(nlp: Language) -> Iterator[tuple[str, Key, Any]]:
             continue
         for index, node in enumerate(model.walk()):
             for shim in node.shims:
-                for weight, tensor in _torch_weights(shim):
+                for weight, tensor in torch_weights(shim):
                     yield f"{name}/{index}/torch/{weight}", (shim.id, weight), tensor
             for weight in node.param_names:
                 if node.has_param(weight):
@@ -73,7 +73,7 @@ def gradient_norm(nlp: Language, exclude: list[str]) -> float:
         for node in pipe.model.walk():
             for shim in node.shims:
                 if not getattr(getattr(shim, "_grad_scaler", None), "found_inf", False):
-                    squares += [_square(tensor.grad) for _, tensor in _torch_weights(shim)]
+                    squares += [_square(tensor.grad) for _, tensor in torch_weights(shim)]
             squares += [_square(node.get_grad(w)) for w in node.param_names if node.has_grad(w)]
     total = float(sum(squares))
     return math.sqrt(total) if total >= 0 else math.nan
@@ -102,7 +102,7 @@ def drop_gradients(nlp: Language) -> None:
     for _, pipe in trainable_pipes(nlp, []):
         for node in pipe.model.walk():
             for shim in node.shims:
-                for _, tensor in _torch_weights(shim):
+                for _, tensor in torch_weights(shim):
                     tensor.grad = None
             for weight in node.param_names:
                 if node.has_grad(weight):
@@ -117,7 +117,7 @@ def _square(gradient: Any) -> Any:
     return torch.dot(flat, flat) if isinstance(flat, torch.Tensor) else flat.dot(flat)
 
 
-def _torch_weights(shim: Any) -> Iterator[tuple[str, Any]]:
+def torch_weights(shim: Any) -> Iterator[tuple[str, Any]]:
     module = getattr(shim, "_model", None)
     if isinstance(module, torch.nn.Module):
         yield from module.named_parameters()
