@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import re
@@ -23,6 +24,7 @@ COMMON = (
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过"
 )
 FIRST_HAN, LAST_HAN = 0x4E00, 0x9FA5
+LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 SAMPLE = re.compile(r"^(\w+)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 
 
@@ -76,6 +78,39 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
             pass
         time.sleep(0.1)
     raise SystemExit(f"xinzhi serve is not ready after {START_SECONDS} seconds")
+
+
+class Connection:
+    """A kept-alive HTTP connection that posts JSON and reads the answer. No more than that: it
+    shares the processor with the service, and a general client costs ten times as much.
+
+    url (str): Address of the service.
+    headers (Mapping): Further headers.
+    """
+
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
+        parts = urlsplit(url)
+        self._place = parts.hostname, parts.port
+        given = {"Host": parts.netloc, "Content-Type": "application/json", **(headers or {})}
+        self._headers = "".join(f"{name}: {value}\r\n" for name, value in given.items())
+
+    async def __aenter__(self) -> Connection:
+        self._reader, self._writer = await asyncio.open_connection(*self._place)
+        return self
+
+    async def __aexit__(self, *args: object) -> None:
+        self._writer.close()
+        await self._writer.wait_closed()
+
+    async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """RETURNS (tuple): Status and body of the answer."""
+        length = f"Content-Length: {len(body)}\r\n"
+        head = f"POST {path} HTTP/1.1\r\n{self._headers}{length}\r\n"
+        self._writer.write(head.encode("latin-1") + body)
+        answer = await self._reader.readuntil(b"\r\n\r\n")
+        size = LENGTH.search(answer)
+        assert size is not None, "the service sends whole answers here"
+        return int(answer[9:12]), await self._reader.readexactly(int(size[1]))
 
 
 def free_port() -> int:

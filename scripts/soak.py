@@ -11,6 +11,7 @@ process. Exit code 1 if, after the warm-up, memory grew by 5 % or more, the stri
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 from collections.abc import Iterator
@@ -22,13 +23,14 @@ from typing import Annotated
 
 import httpx
 import typer
-from loopback import check_loopback, random_text, read_metrics, service
+from loopback import Connection, check_loopback, random_text, read_metrics, service
 
 MOST_MEMORY_GROWTH = 0.05
 MOST_STRING_GROWTH = 0.01
 CHECKPOINTS = 20
 RETRIES = 100
-Body = dict[str, str | None]
+PAUSE = 1.0  # seconds, when the queue is full
+Query = dict[str, str | None]
 
 
 @dataclass
@@ -100,59 +102,56 @@ async def soak(
     """
     report = Report()
     headers = {"X-API-Key": key} if key else {}
-    limits = httpx.Limits(max_connections=clients)
+    queries: Iterator[Query] = ({"text": text, "model": model} for text in texts(seed, characters))
+
+    async def send_many(count: int) -> None:
+        left = iter(range(count))
+
+        async def client() -> None:
+            async with Connection(url, headers) as connection:
+                for _ in left:
+                    problem = await send(connection, next(queries))
+                    if problem:
+                        report.errors.append(problem)
+
+        await asyncio.gather(*(client() for _ in range(clients)))
+
     begin = time.perf_counter()
-    async with httpx.AsyncClient(
-        base_url=url, headers=headers, timeout=60, limits=limits, trust_env=False
-    ) as http:
-        bodies = ({"text": text, "model": model} for text in texts(seed, characters))
-        await send_many(http, bodies, warm_up, clients, report.errors)
-        report.samples.append(await take_sample(http, 0, begin))
-        done = 0
-        for checkpoint in range(1, CHECKPOINTS + 1):
-            until = requests * checkpoint // CHECKPOINTS
-            await send_many(http, bodies, until - done, clients, report.errors)
-            done = until
-            report.samples.append(await take_sample(http, done, begin))
-            show(report.samples[-1], report.errors)
+    await send_many(warm_up)
+    report.samples.append(take_sample(url, headers, 0, begin))
+    show(report.samples[-1], report.errors)
+    done = 0
+    for checkpoint in range(1, CHECKPOINTS + 1):
+        until = requests * checkpoint // CHECKPOINTS
+        await send_many(until - done)
+        done = until
+        report.samples.append(take_sample(url, headers, done, begin))
+        show(report.samples[-1], report.errors)
     return report
 
 
-async def send_many(
-    http: httpx.AsyncClient, bodies: Iterator[Body], count: int, clients: int, errors: list[str]
-) -> None:
-    """Send so many of the bodies, so many clients at a time."""
-    left = iter(range(count))
-
-    async def client() -> None:
-        for _ in left:
-            problem = await send(http, next(bodies))
-            if problem:
-                errors.append(problem)
-
-    await asyncio.gather(*(client() for _ in range(clients)))
-
-
-async def send(http: httpx.AsyncClient, body: Body) -> str:
+async def send(connection: Connection, query: Query) -> str:
     """RETURNS (str): What was wrong with the answer; empty if nothing."""
+    body = json.dumps(query, ensure_ascii=False).encode()
     for _ in range(RETRIES):
         try:
-            response = await http.post("/v1/analyze", json=body)
-        except httpx.TransportError as err:
+            status, answer = await connection.post("/v1/analyze", body)
+        except (OSError, asyncio.IncompleteReadError) as err:
             return f"{type(err).__name__}: {err}"
-        if response.status_code != 429:
+        if status != 429:
             break
-        await asyncio.sleep(float(response.headers["Retry-After"]))
-    if response.status_code != 200:
-        return f"{response.status_code}: {response.text[:200]}"
-    length = response.json()["results"][0]["length"]
-    expected = len(body["text"] or "")
+        await asyncio.sleep(PAUSE)
+    if status != 200:
+        return f"{status}: {answer[:200].decode(errors='replace')}"
+    length = json.loads(answer)["results"][0]["length"]
+    expected = len(query["text"] or "")
     return "" if length == expected else f"length {length} instead of {expected}"
 
 
-async def take_sample(http: httpx.AsyncClient, requests: int, begin: float) -> Sample:
+def take_sample(url: str, headers: dict[str, str], requests: int, begin: float) -> Sample:
     """RETURNS (Sample): What /metrics says now."""
-    values = read_metrics((await http.get("/metrics")).raise_for_status().text)
+    answer = httpx.get(f"{url}/metrics", headers=headers, trust_env=False).raise_for_status()
+    values = read_metrics(answer.text)
     seconds = time.perf_counter() - begin
     memory = values["process_resident_memory_bytes"]
     return Sample(requests, memory, values["xinzhi_strings"], seconds)
@@ -178,7 +177,7 @@ def main(
     log: Annotated[Path | None, typer.Option(help="Log of the service")] = None,
 ) -> None:
     """Send the requests, print the checkpoints and the verdict."""
-    running = target.startswith(("http://", "https://"))
+    running = target.startswith("http://")
     place = nullcontext(target) if running else service(target, log=log)
     with place as url:
         report = asyncio.run(

@@ -81,6 +81,10 @@ class Caller:
         query = {"text": text, "candidates": candidates, **self._model}
         return (yield from self._json("POST", "/v1/similar", json=query))["results"]
 
+    def ask(self, text: str, k: int) -> Steps:
+        """Steps of `Client.ask`."""
+        return (yield from self._json("POST", "/v1/faq", json={"text": text, "k": k}))
+
     def model(self) -> Steps:
         """Steps of `Client.model`."""
         return (yield from self._json("GET", "/v1/model", params=self._model))
@@ -224,6 +228,16 @@ class Client(_Connected):
         """
         return self._take(self._caller.similar(text, candidates))
 
+    def ask(self, text: str, k: int = 5) -> dict[str, Any]:
+        """Ask the knowledge base that the service was started with (`--faq`).
+
+        text (str): The question.
+        k (int): Most answers to give.
+        RETURNS (dict): decision ("answer", "clarify", "none"), answers, none.
+        RAISES (ServiceError): As `analyze`.
+        """
+        return self._take(self._caller.ask(text, k))
+
     def model(self) -> dict[str, Any]:
         """RETURNS (dict): The model: meta, labels, scores, versions, thresholds."""
         return self._take(self._caller.model())
@@ -278,6 +292,10 @@ class AsyncClient(_Connected):
     async def similar(self, text: str, candidates: list[str]) -> list[dict[str, Any]]:
         """See `Client.similar`."""
         return await self._take(self._caller.similar(text, candidates))
+
+    async def ask(self, text: str, k: int = 5) -> dict[str, Any]:
+        """See `Client.ask`."""
+        return await self._take(self._caller.ask(text, k))
 
     async def model(self) -> dict[str, Any]:
         """See `Client.model`."""

@@ -23,11 +23,13 @@ class ResultOptions:
     utf16 (bool): Offsets in UTF-16 code units, else in code points.
     heads (frozenset): The heads; None: all.
     alternatives (bool): Next-best labels of entities.
+    digits (int): Decimals of every number that is not an offset; None: all that there are.
     """
 
     utf16: bool = False
     heads: frozenset[str] | None = None
     alternatives: bool = False
+    digits: int | None = None
 
 
 def to_plain(doc: Doc, options: ResultOptions) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def to_plain(doc: Doc, options: ResultOptions) -> dict[str, Any]:
             tables[name] = {k: v for k, v in tables[name].items() if k in options.heads}
     for reason in tables["abstained"].values():
         move_offsets(reason, offset)
-    return {
+    plain = {
         "length": offset(len(doc.text)),
         "entities": [entity(span, offset, options.alternatives) for span in doc.ents],
         "heads": group_cats(cats),
@@ -55,6 +57,18 @@ def to_plain(doc: Doc, options: ResultOptions) -> dict[str, Any]:
         "answers": to_json_values(attribute(doc, "answers", [])),
         "spans": {key: span_group(group, offset) for key, group in doc.spans.items()},
     }
+    return plain if options.digits is None else rounded(plain, options.digits)
+
+
+def rounded(value: Any, digits: int) -> Any:
+    """RETURNS (Any): A JSON value, its numbers that are not whole rounded to so many decimals."""
+    if isinstance(value, float):
+        return round(value, digits)
+    if isinstance(value, dict):
+        return {key: rounded(item, digits) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item, digits) for item in value]
+    return value
 
 
 def entity(span: Span, offset: Offset, alternatives: bool) -> dict[str, Any]:

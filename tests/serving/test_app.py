@@ -38,8 +38,8 @@ def test_answers_with_what_the_pipeline_says(ours: str) -> None:
             found = [(e["start"], e["end"], e["label"], e["text"]) for e in result["entities"]]
             assert found == [(e.start_char, e.end_char, e.label_, e.text) for e in doc.ents]
             given = [e["confidence"] for e in result["entities"]]
-            assert given == pytest.approx([e._.confidence for e in doc.ents], abs=1e-5)
-            assert result["cats"] == pytest.approx(doc.cats, abs=1e-5)
+            assert given == pytest.approx([e._.confidence for e in doc.ents], abs=6e-5)
+            assert result["cats"] == pytest.approx(doc.cats, abs=6e-5)
             assert set(result["heads"]) == {"topic", "mood", "tags"}
             assert result["decisions"] == doc._.decisions
             assert result["length"] == len(doc.text)
@@ -103,7 +103,7 @@ def test_serves_stock_pipelines_beside_ours(ruled: str, stock: str, ours: str) -
             (result,) = response.json()["results"]
             assert [e["text"] for e in result["entities"]] == [e.text for e in doc.ents]
             assert all(e["confidence"] is None for e in result["entities"])
-            assert result["cats"] == pytest.approx(doc.cats, abs=1e-5)
+            assert result["cats"] == pytest.approx(doc.cats, abs=6e-5)
         only = {"text": TEXT, "model": "stock", "components": ["ner"]}
         assert (await client.post("/v1/analyze", json=only)).status_code == 200
         missing = await client.post("/v1/analyze", json={"text": TEXT, "model": "nope"})

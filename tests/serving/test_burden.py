@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.util
+import json
 import os
 import random
 import re
@@ -88,11 +89,16 @@ def test_many_clients_and_poison(scripts: dict[str, Any], url: str) -> None:
     texts = ["杭州上线智慧停车平台。", "Hangzhou 😀", ""]
     texts += [scripts["loopback"].random_text(rng, rng.randint(1, 200)) for _ in range(60)]
     expected = asyncio.run(scripts["load"].ask_each(url, texts))
-    assert expected[texts[0]]["results"][0]["entities"][0]["text"] == "杭州"
-    report = asyncio.run(scripts["load"].ask_all(url, expected, clients=16, requests=15))
-    assert (len(report.seconds), report.problems) == (240, {})
-    answers, wrong = asyncio.run(scripts["poison"].mix(url, expected))
-    assert (len(answers.seconds), answers.problems, wrong) == (63, {}, [])
+    first = json.loads(expected[texts[0]])
+    assert first["results"][0]["entities"][0]["text"] == "杭州"
+    load = scripts["load"].Load()
+    asyncio.run(scripts["load"].ask_all(url, texts, clients=16, requests=15, load=load))
+    verdict = scripts["load"].judge(load, expected, scripts["load"].TOLERANCE)
+    assert (len(load.seconds), verdict.wrong, verdict.failed) == (240, 0, {})
+    assert 0 < load.service_cpu < 60
+    verdict, wrong = asyncio.run(scripts["poison"].mix(url, expected))
+    assert (verdict.wrong, verdict.failed, wrong) == (0, {}, [])
+    assert verdict.identical + verdict.close == 63
 
 
 @pytest.mark.slow
@@ -123,6 +129,17 @@ def test_difference(scripts: dict[str, Any]) -> None:
     assert difference({"a": [1.0, "x"]}, {"a": [1.25, "x"]}) == 0.25
     for other in ({"a": [1.0]}, {"b": [1.0, "x"]}, {"a": [1.0, "y"]}, {"a": [1, "x", 2]}):
         assert difference({"a": [1.0, "x"]}, other) == float("inf")
+
+
+def test_a_wrong_answer_is_told(scripts: dict[str, Any]) -> None:
+    verdict = scripts["load"].Verdict()
+    right = b'{"a": [0.5, "x"]}'
+    for body in (right, b'{"a": [0.5001, "x"]}', b'{"a": [0.6, "x"]}', b'{"a": [0.5, "y"]}'):
+        verdict.add(200, body, right)
+    verdict.add(503, right, right)
+    assert (verdict.identical, verdict.close, verdict.far, verdict.others) == (1, 1, 1, 1)
+    assert verdict.largest == pytest.approx(0.1)
+    assert (verdict.wrong, verdict.failed) == (2, {503: 1})
 
 
 def test_metrics_and_percentiles(scripts: dict[str, Any]) -> None:

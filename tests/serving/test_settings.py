@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,11 @@ def test_flags_before_environment_before_file(
         ({"keys": [{"name": "a", "sha256": "x"}]}, "setting keys.0.sha256 = 'x' is not valid"),
         ({"keys": [{"name": "a", "sha256": "0" * 64, "models": ["x"]}]}, "not served: 'x'"),
         ({"keys": [{"name": "a", "sha256": "0" * 64}] * 2}, "two keys have the same name"),
+        (
+            {"keys": [{"name": n, "sha256": "0" * 64} for n in "ab"]},
+            "two keys have the same sha256",
+        ),
+        ({"keys": [{"name": "a", "sha256": hashlib.sha256().hexdigest()}]}, "of nothing"),
     ],
 )
 def test_wrong_values_are_named(flags: dict[str, Any], message: str) -> None:
@@ -105,8 +111,6 @@ def test_dry_run_prints_all_settings_without_secrets(tmp_path: Path) -> None:
 
 
 def test_new_keys_are_shown_once_and_hashed() -> None:
-    import hashlib
-
     results = [CliRunner().invoke(app, ["serve", "--new-key", "alice"]) for _ in range(2)]
     keys = [result.stderr.split()[-1] for result in results]
     assert keys[0] != keys[1]

@@ -32,6 +32,12 @@ def serve_cli(
     manifest: Annotated[
         Path | None, typer.Option(help="JSON file that says which versions are served")
     ] = None,
+    faq: Annotated[
+        Path | None, typer.Option(help="Index of questions and answers: POST /v1/faq")
+    ] = None,
+    monitor: Annotated[
+        Path | None, typer.Option(help="Database of the opinion monitor: dashboard at /monitor")
+    ] = None,
     anonymous: Annotated[
         bool, typer.Option("--anonymous", help="Serve other machines without any API key")
     ] = False,
@@ -63,6 +69,8 @@ def serve_cli(
         "workers": workers,
         "gpu_ids": gpu_id,
         "manifest": manifest,
+        "faq": faq,
+        "monitor": monitor,
         "anonymous": anonymous or None,
     }
     settings = load_settings(config, read_flags(flags, pipelines or [], setting or []))

@@ -64,7 +64,10 @@ def prepare(
     model = service.model(options.model, caller)
     heads = model.check_heads(options.heads)
     plan = Plan(model, model.disabled(options.components))
-    return model, plan, ResultOptions(options.offsets == "utf16", heads, options.alternatives)
+    shown = ResultOptions(
+        options.offsets == "utf16", heads, options.alternatives, service.settings.digits
+    )
+    return model, plan, shown
 
 
 def from_query(request: Request) -> dict[str, Any]:

@@ -23,7 +23,9 @@ from ..errors import XinzhiError
 from . import documents as docs
 from .analyze import analyze, read_body, reply
 from .bodies import ClientGone
+from .faq import faq
 from .middleware import CLIENT_GONE, Surroundings
+from .monitor import monitor
 from .problems import Problem
 from .schemas import Swap, check
 from .service import Service
@@ -51,7 +53,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
             logger.error(err.fact, extra={"facts": {"next_step": err.next_step}})
             raise SystemExit(1) from err
 
-    app = FastAPI(
+    app = Api(
         title="xinzhi",
         version=__version__,
         description="Entities, classifications and scores of texts, by spaCy pipelines.",
@@ -61,6 +63,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
     )
     app.state.service = service
     _add_endpoints(app, service)
+    _add_applications(app, service)
     _add_operations(app, service)
     if settings.page and STATIC.is_dir():
         _add_page(app)
@@ -76,6 +79,16 @@ def create_app(settings: ServeSettings) -> FastAPI:
     return app
 
 
+class Api(FastAPI):
+    """An application whose document says how keys are sent."""
+
+    def openapi(self) -> dict[str, Any]:
+        """RETURNS (dict): The OpenAPI document."""
+        document = super().openapi()
+        document.setdefault("components", {})["securitySchemes"] = docs.SCHEMES
+        return document
+
+
 def _add_endpoints(app: FastAPI, service: Service) -> None:
     @app.post("/v1/analyze", **docs.analyze(service.settings))
     async def analyze_texts(request: Request) -> Any:
@@ -88,7 +101,8 @@ def _add_endpoints(app: FastAPI, service: Service) -> None:
     @app.get("/v1/models", **docs.models())
     async def list_models(request: Request) -> Any:
         caller = service.keys.identify(request.headers)
-        return reply({"models": service.store.listing(caller)})
+        listing = service.store.listing(caller)
+        return reply({"models": listing, "applications": service.applications(caller)})
 
     @app.get("/v1/model", **docs.model())
     async def describe_model(request: Request) -> Any:
@@ -108,6 +122,24 @@ def _add_endpoints(app: FastAPI, service: Service) -> None:
     async def roll_back(request: Request, name: str) -> Any:
         service.administrator(service.keys.identify(request.headers), name)
         return reply({"model": (await service.store.roll_back(name)).label})
+
+
+def _add_applications(app: FastAPI, service: Service) -> None:
+    if service.knowledge is not None:
+
+        @app.post("/v1/faq", **docs.faq(service.settings))
+        async def ask(request: Request) -> Any:
+            return await faq(service, request)
+
+    if service.dashboard is not None:
+
+        @app.get("/v1/monitor", **docs.monitor("JSON"))
+        async def read_monitor(request: Request) -> Any:
+            return await monitor(service, request, as_json=True)
+
+        @app.get("/monitor", **docs.monitor("HTML"))
+        async def show_monitor(request: Request) -> Any:
+            return await monitor(service, request, as_json=False)
 
 
 def _add_operations(app: FastAPI, service: Service) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel
+from starlette.responses import Response
 
 from . import replies
-from .schemas import ManyTexts, Offsets, OneText, Similar, Swap
+from .schemas import ManyTexts, Offsets, OneText, Question, Similar, Swap
 from .settings import ServeSettings
 
 LIMITS = ("max_body_bytes", "max_stream_bytes", "max_text_characters", "max_texts")
@@ -42,7 +43,14 @@ PROBLEMS = {
 }
 COMMON = (401, 421)
 ANALYZE = (400, 403, 404, 408, 413, 415, 422, 429, 500, 504)
+WITHOUT_MODEL = tuple(status for status in ANALYZE if status not in (404, 500))
 SECURITY: dict[str, Any] = {"security": [{"bearer": []}, {"key": []}, {}]}
+PAGE_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"key": []}, {"password": []}, {}]
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "password": {"type": "http", "scheme": "basic", "description": "The key as the password"},
+}
 
 
 def analyze(settings: ServeSettings) -> dict[str, Any]:
@@ -98,6 +106,38 @@ def similar(settings: ServeSettings) -> dict[str, Any]:
         "summary": "Compare a text with candidates",
         "responses": {200: {"model": replies.SimilarReply}, **problems(*ANALYZE)},
         "openapi_extra": {**SECURITY, **request_body(schema(Similar, settings), example)},
+    }
+
+
+def faq(settings: ServeSettings) -> dict[str, Any]:
+    """RETURNS (dict): Arguments of the route of `POST /v1/faq`."""
+    example = {"text": "社保卡丢了怎么补", "k": 3}
+    return {
+        "summary": "Find the answer to a question in the knowledge base",
+        "responses": {200: {"model": replies.FaqReply}, **problems(*WITHOUT_MODEL)},
+        "openapi_extra": {**SECURITY, **request_body(schema(Question, settings), example)},
+    }
+
+
+def monitor(form: str) -> dict[str, Any]:
+    """RETURNS (dict): Arguments of a route of the opinion monitor.
+
+    form (str): "JSON" or "HTML".
+    """
+    kinds = {"JSON": ("application/json", "object"), "HTML": ("text/html", "string")}
+    media, kind = kinds[form]
+    day = {"type": "string", "format": "date"}
+    return {
+        "summary": f"The dashboard of the opinion monitor, {form}",
+        "response_class": Response,
+        "responses": {
+            200: {"description": "As it is now", "content": {media: {"schema": {"type": kind}}}},
+            **problems(403, 422, 429, 503, 504),
+        },
+        "openapi_extra": {
+            "security": SECURITY["security"] if form == "JSON" else PAGE_SECURITY,
+            "parameters": [_parameter("since", day), _parameter("until", day)],
+        },
     }
 
 

@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 from .batching import BatchQueue, Failure, Job, Plan, QueueFull
 from .inference import InferenceThread, prepare_thread
 from .metrics import Metrics
-from .problems import Problem
+from .problems import Problem, deadline
 from .settings import ServeSettings
 
 STALLED_AFTER = 4  # times the deadline of a request
@@ -32,7 +32,7 @@ class Engine:
     ) -> None:
         self.settings = settings
         self.queue = BatchQueue(
-            settings.max_batch_texts,
+            1 if settings.deterministic else settings.max_batch_texts,
             settings.max_batch_characters,
             settings.max_wait_ms / 1000,
             settings.max_queue_texts,
@@ -129,9 +129,7 @@ class Engine:
         try:
             return await asyncio.wait_for(future, seconds)
         except asyncio.TimeoutError:
-            raise Problem(
-                504, "deadline", f"No answer within {seconds:g} seconds. Send less at a time."
-            ) from None
+            raise deadline(seconds) from None
 
     def _too_busy(self) -> Problem:
         seconds = max(1, math.ceil(len(self.queue) / self._rate))

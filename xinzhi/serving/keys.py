@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 import math
@@ -17,6 +19,7 @@ from .settings import ApiKey
 
 # Fast hashing is right here: a key is 256 random bits, nothing that could be guessed.
 KEY_BYTES = 32
+BASIC = 'Basic realm="xinzhi: the password is an API key", charset="UTF-8"'
 
 
 def new_key() -> tuple[str, str]:
@@ -73,17 +76,28 @@ class Caller:
     name (str): Of the key; "" without one.
     models (frozenset): The models it may use; None: all.
     admin (bool): Whether it may change versions.
+    applications (frozenset): Which of "faq" and "monitor" it may use; None: all.
     bucket (TokenBucket): Its limit.
     """
 
     name: str
     models: frozenset[str] | None
     admin: bool
+    applications: frozenset[str] | None
     bucket: TokenBucket
 
     def may_use(self, model: str) -> bool:
         """RETURNS (bool): Whether a model is open to it."""
         return self.models is None or model in self.models
+
+    def check_application(self, name: str) -> None:
+        """RAISES (Problem): 403 unless that application is open to it."""
+        if not self.may_open(name):
+            raise Problem(403, "application_forbidden", "This key does not open that.")
+
+    def may_open(self, application: str) -> bool:
+        """RETURNS (bool): Whether an application is open to it."""
+        return self.applications is None or application in self.applications
 
     def spend(self, texts: int) -> None:
         """Count texts against the limit.
@@ -106,7 +120,7 @@ class Caller:
             )
 
 
-ANYONE = Caller("", None, admin=False, bucket=TokenBucket(None))
+ANYONE = Caller("", None, admin=False, applications=None, bucket=TokenBucket(None))
 
 
 class Keyring:
@@ -121,17 +135,19 @@ class Keyring:
     def __len__(self) -> int:
         return len(self._callers)
 
-    def identify(self, headers: Headers) -> Caller:
+    def identify(self, headers: Headers, basic: bool = False) -> Caller:
         """Find out who calls, from `Authorization: Bearer KEY` or `X-API-Key: KEY`. Every key is
         compared, whether one has matched or not, and in constant time.
 
         headers (Headers): Of the request.
+        basic (bool): Whether the key may also be a password that a browser has asked for. Browsers
+            send that along with what other sites make them ask for: only for pages to read.
         RETURNS (Caller): Who it is.
         RAISES (Problem): 401 without a valid key.
         """
         if not self._callers:
             return ANYONE
-        digest = digest_of(_presented(headers))
+        digest = digest_of(_presented(headers, basic))
         found = None
         for known, caller in self._callers:
             if hmac.compare_digest(digest, known):
@@ -141,16 +157,32 @@ class Keyring:
                 401,
                 "unauthorized",
                 "The API key is missing or wrong. Send it as 'Authorization: Bearer KEY'.",
-                headers={"WWW-Authenticate": "Bearer"},
+                headers={"WWW-Authenticate": BASIC if basic else "Bearer"},
             )
         return found
 
 
 def _to_caller(key: ApiKey) -> Caller:
     models = None if "*" in key.models else frozenset(key.models)
-    return Caller(key.name, models, key.admin, TokenBucket(key.texts_per_minute))
+    chosen = key.applications
+    if chosen is None:
+        applications = None if models is None else frozenset[str]()
+    else:
+        applications = frozenset(chosen)
+    return Caller(key.name, models, key.admin, applications, TokenBucket(key.texts_per_minute))
 
 
-def _presented(headers: Headers) -> str:
+def _presented(headers: Headers, basic: bool) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
+    if basic and scheme.lower() == "basic":
+        return _password(token)
     return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+
+
+def _password(token: str) -> str:
+    """RETURNS (str): The password of basic authentication (RFC 7617); any name goes with it."""
+    try:
+        pair = base64.b64decode(token, validate=True).decode("utf8")
+    except (binascii.Error, ValueError):
+        return ""
+    return pair.partition(":")[2]

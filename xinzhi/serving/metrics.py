@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,10 @@ class Metrics:
         self.labels = counter(
             "labels", "Predicted labels: entities, best label of a head", "model", "head", "label"
         )
+        self.decisions = counter("faq_decisions", "Answers of the knowledge base", "decision")
+        self.answer_probability = histogram(
+            "faq_probability", "Probability of its best answer", PROBABILITIES
+        )
         self.changes = counter("model_changes", "Models loaded or refused", "model", "result")
         self.strings = gauge("strings", "Strings in a model's table", "model")
         self._single = MULTIPROCESS not in os.environ
@@ -98,6 +103,15 @@ class Metrics:
                 self.failures.labels(model.name, model.version).inc()
             elif isinstance(result, dict):
                 self._predictions(model.name, result)
+
+    def answered(self, found: Mapping[str, Any]) -> None:
+        """Count an answer of the knowledge base.
+
+        found (Mapping): Its decision and answers.
+        """
+        self.decisions.labels(found["decision"]).inc()
+        if found["answers"]:
+            self.answer_probability.observe(found["answers"][0]["probability"])
 
     def _predictions(self, model: str, result: dict[str, Any]) -> None:
         for entity in result["entities"]:

@@ -93,7 +93,7 @@ class Surroundings:
     def _add_headers(self, message: Message, scope: Scope, request: str) -> None:
         headers = MutableHeaders(scope=message)
         for name, value in HEADERS.items():
-            headers[name] = value
+            headers.setdefault(name, value)
         headers["X-Request-ID"] = request
         if scope["path"].startswith("/v1/"):
             headers.setdefault("Cache-Control", "no-store")

@@ -9,6 +9,7 @@ from typing import Any
 
 import spacy
 from spacy.language import Language
+from thinc.api import Model
 
 from ..compat import installed_versions
 from ..errors import XinzhiError
@@ -99,18 +100,23 @@ class LoadedModel:
         }
 
 
-def load_model(name: str, source: str, version: str | None) -> LoadedModel:
+def load_model(
+    name: str, source: str, version: str | None, precision: str | None = None
+) -> LoadedModel:
     """Load a pipeline and run it once.
 
     name (str): Its name in the service.
     source (str): Its folder, or the name of an installed package.
     version (str): Its version; None: as its meta says.
+    precision (str): What its encoders compute in; None: as it says.
     RETURNS (LoadedModel): The model.
     RAISES (XinzhiError): If it cannot be loaded, or fails on a plain sentence.
     """
     try:
         nlp = spacy.load(source)
         offer_alternatives(nlp)
+        if precision is not None:
+            set_precision(nlp, precision)
         with nlp.memory_zone():
             for doc in nlp.pipe([SAMPLE, ""]):
                 assert doc.text is not None
@@ -128,6 +134,16 @@ def offer_alternatives(nlp: Language) -> None:
     for _, pipe in nlp.pipeline:
         if isinstance(getattr(pipe, "alternatives", None), int):
             pipe.alternatives = max(pipe.alternatives, ALTERNATIVES)  # type: ignore[attr-defined]
+
+
+def set_precision(nlp: Language, precision: str) -> None:
+    """Have every encoder of ours predict in that precision, see `xinzhi.Encoder.v1`."""
+    for _, pipe in nlp.pipeline:
+        model = getattr(pipe, "model", None)
+        for node in model.walk() if isinstance(model, Model) else ():
+            for shim in node.shims:
+                if hasattr(shim, "predict_precision"):
+                    shim.predict_precision = precision
 
 
 def find_encoder(nlp: Language) -> str | None:

@@ -52,3 +52,8 @@ class Problem(Exception):
         """RETURNS (Response): With the media type of problem details."""
         body = to_json(self.to_dict())
         return Response(body, self.status, self.headers, media_type=MEDIA_TYPE)
+
+
+def deadline(seconds: float) -> Problem:
+    """RETURNS (Problem): 504: there was no answer within so many seconds."""
+    return Problem(504, "deadline", f"No answer within {seconds:g} seconds. Send less at a time.")

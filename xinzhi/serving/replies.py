@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -68,6 +68,26 @@ class SimilarReply(BaseModel):
     results: list[SimilarResult]
 
 
+class FaqAnswer(BaseModel):
+    """An entry that may answer the question."""
+
+    id: str
+    question: str
+    answer: str
+    intent: str
+    probability: float
+
+
+class FaqReply(BaseModel):
+    """What the knowledge base says."""
+
+    decision: Literal["answer", "clarify", "none"] = Field(
+        description="The first answer is it; the first two are close; there is none"
+    )
+    answers: list[FaqAnswer] = Field(description="The likeliest first, whatever the decision")
+    none: float = Field(description="Probability that no entry answers the question")
+
+
 class ModelReply(BaseModel):
     """What a model is and can do."""
 
@@ -93,6 +113,7 @@ class ModelsReply(BaseModel):
     """The models that the caller may use."""
 
     models: list[ModelEntry]
+    applications: list[str] = Field(description='Those of "faq" and "monitor" that are there')
 
 
 class SwapReply(BaseModel):

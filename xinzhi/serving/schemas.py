@@ -15,6 +15,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")
 Offsets = Literal["codepoints", "utf16"]
 MOST_NAMES = 100
 MOST_ERRORS = 5
+MOST_ANSWERS = 100
 
 
 class Strict(BaseModel):
@@ -72,6 +73,13 @@ class Similar(Strict):
     text: Text
     candidates: list[Text] = Field(min_length=1)
     model: Name | None = None
+
+
+class Question(Strict):
+    """A question to the knowledge base."""
+
+    text: Text
+    k: int = Field(5, ge=1, le=MOST_ANSWERS, description="Most answers to give")
 
 
 class Swap(Strict):

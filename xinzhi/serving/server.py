@@ -11,7 +11,9 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from ..apps.monitor.database import open_database
 from ..errors import XinzhiError
+from .knowledge import DATABASE
 from .logs import log_config
 from .manifest import Manifest
 from .runtime import runtime_folder
@@ -43,10 +45,18 @@ def serve(settings: ServeSettings) -> None:
 
 
 def find_models(settings: ServeSettings) -> None:
-    """RAISES (XinzhiError): If a model is not there: better known before any worker starts."""
+    """Better known before any worker starts.
+
+    RAISES (XinzhiError): If a model, an index or a database is not there.
+    """
     manifest = Manifest(settings.manifest) if settings.manifest else None
     for name, path in settings.models.items():
         Source(name, path).locate(manifest.version(name) if manifest else None)
+    if settings.faq and not (settings.faq / DATABASE).is_file():
+        raise XinzhiError(f"There is no index {settings.faq}.", "Make one: xinzhi faq build")
+    if settings.monitor:
+        with open_database(settings.monitor):
+            pass
 
 
 class Supervisor(Multiprocess):

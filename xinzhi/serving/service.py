@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ..errors import XinzhiError
+from .dashboard import Dashboard
 from .devices import claim_gpu
 from .drain import drain_before_shutdown
 from .engine import Engine
 from .inference import prepare_thread
 from .keys import Caller, Keyring
+from .knowledge import Knowledge
 from .manifest import Manifest
 from .metrics import Metrics, forget_dead_workers
 from .models import LoadedModel
@@ -32,7 +34,7 @@ class Service:
     """
 
     def __init__(self, settings: ServeSettings) -> None:
-        if not settings.models:
+        if not (settings.models or settings.faq or settings.monitor):
             raise XinzhiError(
                 "There is no model to serve.", "Name a pipeline: xinzhi serve PIPELINE"
             )
@@ -47,7 +49,10 @@ class Service:
             Manifest(settings.manifest or runtime_folder() / "manifest.json"),
             self.metrics,
             lambda: prepare_thread(self.gpu_id, 0),
+            settings.precision,
         )
+        self.knowledge = Knowledge(settings.faq, settings) if settings.faq else None
+        self.dashboard = Dashboard(settings.monitor, settings) if settings.monitor else None
         self.draining = False
         self.ready = False
 
@@ -56,6 +61,8 @@ class Service:
         """Load the models and serve until the block ends; then what was accepted is finished."""
         forget_dead_workers()
         await self.store.load_all()
+        if self.knowledge:
+            await self.knowledge.load()
         self.engine.start(worker_threads(self.settings))
         watch = asyncio.ensure_future(
             self.store.watch(self.settings.watch_seconds, self.settings.renew_after_texts)
@@ -68,12 +75,20 @@ class Service:
             self.ready = False
             watch.cancel()
             await self.engine.stop()
+            for application in (self.knowledge, self.dashboard):
+                if application:
+                    application.stop()
 
     def administrator(self, caller: Caller, model: str) -> None:
         """RAISES (Problem): 403 unless the caller may change versions of that model."""
         if not caller.admin:
             raise Problem(403, "not_admin", "Only a key with admin = true may do this.")
         self.model(model, caller)
+
+    def applications(self, caller: Caller) -> list[str]:
+        """RETURNS (list): The applications that are served, and open to the caller."""
+        served = {"faq": self.knowledge, "monitor": self.dashboard}
+        return [name for name, found in served.items() if found and caller.may_open(name)]
 
     def model(self, name: str | None, caller: Caller) -> LoadedModel:
         """RETURNS (LoadedModel): See `ModelStore.get`."""

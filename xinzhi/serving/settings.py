@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import srsly
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -19,6 +20,8 @@ from ..errors import XinzhiError
 
 PREFIX = "XINZHI_SERVE_"
 MASK = "…"
+NO_KEY = hashlib.sha256().hexdigest()
+Application = Literal["faq", "monitor"]
 
 
 class ApiKey(BaseModel):
@@ -27,6 +30,8 @@ class ApiKey(BaseModel):
     name (str): Whose it is; stands in the logs.
     sha256 (str): Hex digest of the key; `xinzhi serve --new-key NAME` makes both.
     models (list): Names of the models it opens; "*" for all.
+    applications (list): Which of "faq" and "monitor" it opens; None: all if it opens
+        all models, else none.
     admin (bool): Whether it may change the version of these models.
     texts_per_minute (int): Its limit in each worker; None: no limit.
     """
@@ -36,6 +41,7 @@ class ApiKey(BaseModel):
     name: str = Field(min_length=1, max_length=64)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     models: list[str] = ["*"]
+    applications: list[Application] | None = None
     admin: bool = False
     texts_per_minute: int | None = Field(default=None, ge=1)
 
@@ -67,6 +73,13 @@ class ServeSettings(BaseSettings):
         "the number of different words ever seen, even in a memory zone); 0: never",
     )
 
+    faq: Path | None = Field(
+        default=None, description="Index of questions and answers: POST /v1/faq"
+    )
+    monitor: Path | None = Field(
+        default=None, description="Database of the opinion monitor: its dashboard at /monitor"
+    )
+
     host: str = Field(default="127.0.0.1", description="Address to listen on")
     port: int = Field(default=8000, ge=0, le=65535)
     workers: int = Field(default=1, ge=1, le=256, description="Processes, each with its models")
@@ -93,6 +106,19 @@ class ServeSettings(BaseSettings):
     max_batch_texts: int = Field(default=32, ge=1, description="Texts that are run together")
     max_batch_characters: int = Field(default=8192, ge=1, description="Their characters")
     max_wait_ms: float = Field(default=5.0, ge=0, description="How long a text waits for others")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] | None = Field(
+        default=None,
+        description="What xinzhi's encoders compute in; none: as each pipeline says "
+        "(`predict_precision`)",
+    )
+    deterministic: bool = Field(
+        default=False,
+        description="Run every text alone: the same answer to the last digit, whatever else is "
+        "asked at the time; slower",
+    )
+    digits: int = Field(
+        default=4, ge=1, le=16, description="Decimals of confidences, probabilities, scores"
+    )
     max_queue_texts: int = Field(default=1024, ge=1, description="Texts that wait; then 429")
     timeout_seconds: float = Field(default=30.0, gt=0, description="Then 504")
     drain_seconds: float = Field(
@@ -129,9 +155,12 @@ def _check_models(settings: ServeSettings) -> None:
         unknown = set(key.models) - {"*"} - set(settings.models)
         if unknown:
             raise ValueError(f"key {key.name!r} names a model that is not served: {min(unknown)!r}")
-    names = [key.name for key in settings.keys]
-    if len(set(names)) < len(names):
-        raise ValueError("two keys have the same name")
+    for name in ("name", "sha256"):
+        values = [getattr(key, name) for key in settings.keys]
+        if len(set(values)) < len(values):
+            raise ValueError(f"two keys have the same {name}")
+    if any(key.sha256 == NO_KEY for key in settings.keys):
+        raise ValueError("a key has the sha256 of nothing, which is no key")
 
 
 def _check_devices(settings: ServeSettings) -> None:

@@ -9,6 +9,7 @@ from spacy.tokens import Doc
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..plain import rounded
 from .analyze import check_sizes, note, read_body, reply, unless_gone
 from .batching import Plan
 from .problems import Problem
@@ -39,7 +40,8 @@ async def similar(service: Service, request: Request) -> Response:
     note(request, caller, model, texts)
     plan = Plan(model, tuple(name for name in model.nlp.pipe_names if name != model.encoder))
     vectors = await unless_gone(request.receive, service.engine.run(texts, plan, embedding))
-    return reply({"model": model.label, "results": rank(vectors[0], vectors[1:])})
+    results = rounded(rank(vectors[0], vectors[1:]), service.settings.digits)
+    return reply({"model": model.label, "results": results})
 
 
 def embedding(doc: Doc) -> np.ndarray:

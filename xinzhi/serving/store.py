@@ -28,6 +28,7 @@ class ModelStore:
         change a version is to write it.
     metrics (Metrics): What is counted.
     prepare (Callable): Called in the thread that loads: the device.
+    precision (str): What encoders compute in; None: as each model says.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class ModelStore:
         manifest: Manifest,
         metrics: Metrics,
         prepare: Callable[[], None],
+        precision: str | None = None,
     ) -> None:
         self.sources = {name: Source(name, path) for name, path in sources.items()}
         self._default = default
         self._manifest = manifest
         self._metrics = metrics
         self._prepare = prepare
+        self._precision = precision
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self._changing = asyncio.Lock()
         self._active: dict[str, LoadedModel] = {}
@@ -158,7 +161,7 @@ class ModelStore:
 
     def _load_here(self, name: str, located: Located) -> LoadedModel:
         self._prepare()
-        return load_model(name, located.path, located.version)
+        return load_model(name, located.path, located.version, self._precision)
 
     async def _load(self, name: str, located: Located) -> None:
         loop = asyncio.get_running_loop()

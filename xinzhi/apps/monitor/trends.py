@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import date, timedelta
 from typing import Any
 
+from ...errors import XinzhiError
 from .alarms import read_alarms
 from .database import Database
 
@@ -51,6 +52,7 @@ def dashboard_data(
     since, until (date | None): First and last day; the last 60 days of the posts by default.
     RETURNS (dict): JSON values: "span", "totals", "days", "sentiments", "topics" (with "counts" by
         sentiment and day, "entities", "texts"), "entities", "hours" (weekday × hour), "alarms".
+    RAISES (XinzhiError): If the first day is after the last.
     """
     last = database.rows("SELECT CAST(MAX(local_at) AS DATE) FROM posts")[0][0]
     until = until or last or date.today()
@@ -58,7 +60,12 @@ def dashboard_data(
     first = database.rows(
         "SELECT CAST(MIN(local_at) AS DATE) FROM posts WHERE local_at >= ?", since
     )[0][0]
-    since = max(since, first) if first else since
+    if since > until:
+        raise XinzhiError(
+            f"There is no day from {since} to {until}.", "The first day comes before the last."
+        )
+    if first and first <= until:
+        since = max(since, first)
     days = [since + timedelta(days=n) for n in range((until - since).days + 1)]
     database.rows(_SHOWN, *_ends(days))
     rows = database.rows("SELECT topic, sentiment, day, COUNT(*) FROM shown GROUP BY ALL")

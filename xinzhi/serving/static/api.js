@@ -58,3 +58,11 @@ export const analyze = (request, signal) =>
 export const models = () => call("v1/models");
 export const modelFacts = (name) =>
   call(name ? `v1/model?model=${encodeURIComponent(name)}` : "v1/model");
+
+export const askFaq = (text, signal) =>
+  call("v1/faq", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ text }),
+    signal,
+  });

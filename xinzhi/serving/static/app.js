@@ -1,13 +1,16 @@
 // The page: what is typed, what came back, and what is shown of it.
 
-import { analyze, apiKey, modelFacts, models, Problem } from "./api.js";
+import { analyze, apiKey, modelFacts, models } from "./api.js";
 import { $, colourOf, make } from "./dom.js";
 import { EXAMPLES } from "./examples.js";
+import { connectFaq, renderFaq } from "./faq.js";
 import { renderHeads } from "./heads.js";
 import { renderLegend, renderMarked, renderTable } from "./highlight.js";
 import { firstLanguage, language, setLanguage, t } from "./i18n.js";
+import { problemParts } from "./problem.js";
 import { curlSnippet, pythonSnippet } from "./snippets.js";
 import { codePoints, collectSpans, isShown } from "./spans.js";
+import { connectTabs, selectTab } from "./tabs.js";
 
 const BASE = new URL(".", location.href).href;
 const hiddenLabels = new Set();
@@ -124,19 +127,7 @@ function toggleLabel(label) {
 }
 
 function showProblem(error) {
-  const known = error instanceof Problem;
-  if (!known) console.error(error);
-  const title = known ? error.title || t("unreachable") : t("unexpected");
-  const detail = known ? (error.status ? error.detail : t("unreachableDetail")) : String(error);
-  const code = known && error.status ? ` (${error.status})` : "";
-  const parts = [make("h2", {}, `${title}${code}`), make("p", {}, detail)];
-  if (error.retryAfter) parts.push(make("p", {}, t("retryAfter", error.retryAfter)));
-  if (error.status === 401 || error.status === 403) {
-    const button = make("button", { type: "button", className: "quiet" }, t("enterKey"));
-    button.addEventListener("click", openKey);
-    parts.push(button);
-  }
-  $("problem").replaceChildren(...parts);
+  $("problem").replaceChildren(...problemParts(error, openKey));
   $("problem").hidden = false;
   $("status").textContent = "";
 }
@@ -145,14 +136,24 @@ function showProblem(error) {
 
 async function loadModels() {
   try {
-    const { models: found } = await models();
+    const { models: found, applications } = await models();
+    showApplications(found.length > 0, applications);
     const options = found.map(({ name }) => make("option", { value: name }, name));
     $("model").replaceChildren(...options);
     $("model-field").hidden = found.length < 2;
-    await loadFacts();
+    if (found.length) await loadFacts();
   } catch (error) {
     showProblem(error);
   }
+}
+
+/** The tab of the knowledge base and the link to the dashboard, where they are served. */
+function showApplications(hasModels, applications) {
+  const hasFaq = applications.includes("faq");
+  $("monitor-link").hidden = !applications.includes("monitor");
+  $("pages").hidden = !(hasModels && hasFaq);
+  if (hasFaq && !hasModels) selectTab($("tab-faq"));
+  $("analyze").disabled = !hasModels;
 }
 
 async function loadFacts() {
@@ -202,6 +203,7 @@ function chooseLanguage(name) {
   showTheme();
   showCount();
   renderExamples();
+  renderFaq();
   if (shownFacts) renderFacts(shownFacts.facts, shownFacts.entityLabels);
   render();
 }
@@ -252,26 +254,6 @@ function clear() {
   $("text").focus();
 }
 
-function selectTab(tab) {
-  for (const other of document.querySelectorAll("[role=tab]")) {
-    const chosen = other === tab;
-    other.setAttribute("aria-selected", String(chosen));
-    other.tabIndex = chosen ? 0 : -1;
-    $(other.getAttribute("aria-controls")).hidden = !chosen;
-  }
-}
-
-function moveTab(event) {
-  const tabs = [...document.querySelectorAll("[role=tab]")];
-  const here = tabs.indexOf(event.target);
-  const steps = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: tabs.length - 1 };
-  if (!(event.key in steps)) return;
-  event.preventDefault();
-  const tab = tabs.at(steps[event.key] % tabs.length);
-  selectTab(tab);
-  tab.focus();
-}
-
 async function copy(button) {
   const source = $(button.dataset.copy);
   try {
@@ -314,10 +296,8 @@ function connect() {
     store("xinzhi-language", name);
     chooseLanguage(name);
   });
-  for (const tab of document.querySelectorAll("[role=tab]")) {
-    tab.addEventListener("click", () => selectTab(tab));
-    tab.addEventListener("keydown", moveTab);
-  }
+  connectTabs();
+  connectFaq(openKey);
   for (const button of document.querySelectorAll("[data-copy]")) {
     button.addEventListener("click", () => copy(button));
   }

@@ -27,6 +27,10 @@ const WORDS = {
     theme_system: "Colours: system", theme_light: "Colours: light", theme_dark: "Colours: dark",
     description: "Description", lang: "Language", leftOut: "Left out by the model",
     labels: "Labels", components: "Components",
+    monitor: "Dashboard", pages: "What to do", analysis: "Analysis", faq: "Questions and answers",
+    question: "Question", questionPlaceholder: "Ask in your own words …", ask: "Ask",
+    decision_answer: "The answer", decision_clarify: "Which of these is meant?",
+    decision_none: "There is no answer to this; the nearest entries are",
   },
   zh: {
     skip: "跳到文本", api: "接口", key: "密钥", text: "文本",
@@ -54,6 +58,10 @@ const WORDS = {
     theme_system: "颜色：跟随系统", theme_light: "颜色：浅色", theme_dark: "颜色：深色",
     description: "说明", lang: "语言", leftOut: "模型自行略去",
     labels: "标签", components: "组件",
+    monitor: "舆情看板", pages: "功能", analysis: "文本分析", faq: "问答",
+    question: "问题", questionPlaceholder: "用自己的话提问……", ask: "提问",
+    decision_answer: "答案", decision_clarify: "您问的是哪一个？",
+    decision_none: "知识库中没有答案，最接近的条目是",
   },
 };
 
