@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from xinzhi.serving.app import create_app
 from xinzhi.serving.runtime import RUNTIME
 from xinzhi.serving.settings import ServeSettings
 
+from .applications import ANSWERS, build_database, build_index
 from .page_pipeline import save_pipeline
 
 Page = Any
@@ -72,6 +74,25 @@ def url_with_key(pipelines: dict[str, str]) -> Iterator[str]:
     key = {"name": "me", "sha256": hashlib.sha256(KEY.encode()).hexdigest()}
     models = {"demo": pipelines["demo"]}
     yield from running(ServeSettings(models=models, keys=[key], max_text_characters=50))
+
+
+@pytest.fixture(scope="module")
+def url_of_applications(
+    pipelines: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_encoder: Callable[..., Path],
+) -> Iterator[str]:
+    """Everything there is, behind a key."""
+    folder = tmp_path_factory.mktemp("applications")
+    key = {"name": "me", "sha256": hashlib.sha256(KEY.encode()).hexdigest()}
+    yield from running(
+        ServeSettings(
+            models={"demo": pipelines["demo"]},
+            faq=build_index(folder / "index", tiny_encoder()),
+            monitor=build_database(folder / "posts.duckdb"),
+            keys=[key],
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -311,6 +332,81 @@ def test_key_and_problems(open_page: Callable[..., Page], url_with_key: str) -> 
     page.click("#analyze")
     page.wait_for_selector("#problem:has-text('413')")
     assert "50" in page.inner_text("#problem")
+
+
+def enter_key(page: Page) -> None:
+    page.click("#key-button")
+    page.fill("#key", KEY)
+    page.keyboard.press("Enter")
+
+
+def test_questions(open_page: Callable[..., Page], url_of_applications: str) -> None:
+    page = open_page(url_of_applications)
+    assert page.is_hidden("#pages")
+    enter_key(page)
+    page.wait_for_selector("#tab-faq")
+    page.focus("#tab-analysis")
+    page.keyboard.press("ArrowRight")
+    assert page.is_hidden("#analysis")
+    page.click("#ask")
+    assert page.inner_text("#faq-status") == "Type a text first."
+    page.fill("#question", ANSWERS["card"][0])
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#faq-list li")
+    first = page.inner_text("#faq-list li")
+    assert ANSWERS["card"][1] in first
+    assert re.search(r"\b[01]\.\d\d\b", first)
+    page.click("#language-button")
+    assert page.inner_text("#ask") == "提问"
+    assert page.inner_text("#faq-decision") in (
+        "答案",
+        "您问的是哪一个？",
+        "知识库中没有答案，最接近的条目是",
+    )
+    page.click("#tab-analysis")
+    analyze(page, "刷脸门禁")
+    page.click("#tab-table")
+    assert page.is_visible("#analysis"), "the tabs of the results are others"
+    assert page.get_attribute("#tab-analysis", "aria-selected") == "true"
+    assert page.get_attribute("#tab-marked", "aria-selected") == "false"
+
+
+def test_a_question_that_is_refused(
+    open_page: Callable[..., Page], url_of_applications: str
+) -> None:
+    page = open_page(url_of_applications)
+    enter_key(page)
+    page.click("#tab-faq")
+    page.evaluate("sessionStorage.clear()")
+    page.fill("#question", ATTACK)
+    page.click("#ask")
+    page.wait_for_selector("#faq-problem:has-text('401')")
+    page.click("#faq-problem button")
+    assert page.is_visible("#key-dialog")
+    page.fill("#key", KEY)
+    page.keyboard.press("Enter")
+    page.click("#ask")
+    page.wait_for_selector("#faq-list li")
+    assert page.is_hidden("#faq-problem")
+    assert page.title() == "xinzhi"
+
+
+def test_the_dashboard_opens_with_the_key_as_password(
+    browser: Any, url_of_applications: str
+) -> None:
+    context = browser.new_context(http_credentials={"username": "me", "password": KEY})
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    blocked: list[str] = []
+    page.on("console", lambda m: blocked.append(m.text) if m.type == "error" else None)
+    page.goto(url_of_applications)
+    enter_key(page)
+    page.click("#monitor-link")
+    page.wait_for_selector("td[style]")
+    styled = page.evaluate("getComputedStyle(document.querySelector('td[style]')).backgroundColor")
+    context.close()
+    assert styled.startswith(("rgb", "color"))
+    assert [text for text in blocked if "Content Security Policy" in text] == []
 
 
 def test_service_that_is_gone(open_page: Callable[..., Page]) -> None:

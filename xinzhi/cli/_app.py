@@ -32,6 +32,8 @@ class CleanErrors(TyperGroup):
         sys.exit(1)
 
 
+INCOMPLETE = 3  # exit code: written, but something could not be read, predicted or written
+
 app = typer.Typer(
     name="xinzhi",
     cls=CleanErrors,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ._app import app
+from ._app import INCOMPLETE, app
 from ._reading import (
     EncodingOption,
     FormatOption,
@@ -78,4 +78,4 @@ def clean_command(
     report = clean(inputs, output_dir, options)
     show_clean(report, console)
     if any(problem.error for problem in report.problems):
-        raise typer.Exit(3)
+        raise typer.Exit(INCOMPLETE)

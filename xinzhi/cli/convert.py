@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ._app import app
+from ._app import INCOMPLETE, app
 from ._reading import (
     EncodingOption,
     FormatOption,
@@ -17,8 +17,6 @@ from ._reading import (
     names,
     reading,
 )
-
-INCOMPLETE = 3  # exit code: written, but something was left out that was not meant to be
 
 
 @app.command("convert")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ._app import app
+from ._app import INCOMPLETE, app
 from ._reading import (
     EncodingOption,
     FormatOption,
@@ -18,7 +18,6 @@ from ._reading import (
 )
 
 SHOWN = 20
-INCOMPLETE = 3  # exit code: written, but some record could not be read or written
 
 
 @app.command("export")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ._app import app
+from ._app import INCOMPLETE, app
 from ._reading import (
     EncodingOption,
     FormatOption,
@@ -57,4 +57,4 @@ def split_command(
     report = split(inputs, output_dir, options)
     show_split(report, Console())
     if any(problem.error for problem in report.problems):
-        raise typer.Exit(3)
+        raise typer.Exit(INCOMPLETE)
