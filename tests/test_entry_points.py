@@ -186,7 +186,7 @@ def check_callback(point: EntryPoint, encoder: Encoder, folder: Path) -> None:
         assert make(threads=1)(Language) is Language
         return
     with pytest.raises(XinzhiError, match="cannot be loaded"):
-        make(teacher=str(folder / "none"))(spacy.blank("zh"))
+        make(str(folder / "none"))(spacy.blank("zh"))
 
 
 def check_engine(point: EntryPoint, encoder: Encoder, folder: Path) -> None:

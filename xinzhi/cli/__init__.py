@@ -24,6 +24,8 @@ COMMANDS = [
     "apply",
     "serve",
     "monitor",
+    "update",
+    "select",
     "faq",
     "registry",
     "benchmark",

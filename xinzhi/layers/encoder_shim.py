@@ -121,6 +121,12 @@ class EncoderShim(PyTorchShim):
         self._module = module.to(get_torch_default_device())
         self._freeze(0)
 
+    def set_policy(self, lr_scale: float, layers: LayerPolicy) -> None:
+        """Have the encoder learn at another rate, or other layers, from here on."""
+        self.lr_scale, self.layers = lr_scale, layers
+        if self.has_encoder:
+            self._freeze(0)
+
     def _build_module(self, stored: StoredEncoder) -> None:
         """Turn the weights as they were read into the module, in fp32."""
         with torch.inference_mode(False):

@@ -129,11 +129,16 @@ def set_prior(module: TagScorer, counts: np.ndarray) -> None:
 
 
 def carry_over(old: TagScorer, new: TagScorer) -> None:
-    """Copy the weights of the labels that both modules have (the first ones)."""
+    """Copy the weights of the labels that both modules have (the first ones). A tag of a new label
+    begins as rare as the rarest of its kind, so that what was learned holds from the start."""
     n_labels = min((old.output.out_features - 1) // 4, (new.output.out_features - 1) // 4)
     rows_old = _tag_rows(old, n_labels)
     rows_new = _tag_rows(new, n_labels)
     new.hidden.load_state_dict(old.hidden.state_dict())
+    size, width = new.output.out_features, (new.output.out_features - 1) // 4
+    for prefix in bioes.PREFIXES if n_labels else "":
+        known = bioes.tags_of(prefix, (old.output.out_features - 1) // 4)
+        new.output.bias[range(size)[bioes.tags_of(prefix, width)]] = old.output.bias[known].min()
     new.output.weight[rows_new[:-1]] = old.output.weight[rows_old[:-1]]
     new.output.bias[rows_new[:-1]] = old.output.bias[rows_old[:-1]]
     new.transitions.data[rows_new[:, None], rows_new] = old.transitions[rows_old[:, None], rows_old]

@@ -30,6 +30,7 @@ from ..serving.sources import is_pipeline
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 RECORDS = "records"
+ANY = "*"  # no name of a version
 
 
 @dataclass(frozen=True)
@@ -143,15 +144,24 @@ class Registry:
             )
         return self.root / name / self._known(name, version).version
 
-    def promote(self, name: str, version: str) -> None:
+    def promote(self, name: str, version: str, instead_of: str | None = ANY) -> None:
         """Make a version the one that is served.
 
         name (str): The model.
         version (str): One of its versions.
-        RAISES (XinzhiError): If there is none, or its files are not those that were added.
+        instead_of (str | None): Only if this version is served now; None: only if none is.
+        RAISES (XinzhiError): If there is none, its files are not those that were added, or another
+            version is served than the one to be replaced.
         """
         with self._locked():
             self._check(name, version)
+            served = self.current(name)
+            if instead_of != ANY and served != instead_of:
+                raise XinzhiError(
+                    f"'{name}' is not at version {instead_of} any more but at {served}: version "
+                    f"{version} was added, and is not served.",
+                    f"Compare the two, then: xinzhi registry promote {name} {version}",
+                )
             history = self._history(name)
             if history[-1:] != [version]:
                 history.append(version)

@@ -57,7 +57,8 @@ def check_inputs(config: dict[str, Any], config_path: Path) -> None:
             section = section.get(key, {}) if isinstance(section, dict) else {}
         if "path" in section:
             check_corpus(section["path"], f"{config_path}, {config['training'][setting]}.path")
-    if "encoder" in config.get("paths", {}):
+    sourced = all("source" in pipe for pipe in config.get("components", {}).values())
+    if "encoder" in config.get("paths", {}) and not sourced:
         check_encoder(config["paths"]["encoder"], config_path)
 
 
