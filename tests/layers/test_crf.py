@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from xinzhi.layers import bioes, crf
+from xinzhi.layers import bioes, crf, crf_numpy
 from xinzhi.layers.packed import pack
 
 CPU = torch.device("cpu")
@@ -24,6 +24,11 @@ def example(lengths, seed=0, scale=1.0):
     transitions = torch.randn(TAGS + 1, TAGS + 1, generator=rng).masked_fill(~legal, crf.ILLEGAL)
     batch = pack(np.array(lengths), CPU)
     return flat, flat[batch.to_packed].T.contiguous(), transitions, batch
+
+
+def best_tags(scores, transitions, batch):
+    tags = crf_numpy.viterbi(scores.numpy(), transitions.numpy(), batch.sizes)
+    return tags[batch.to_flat.numpy()]
 
 
 def enumerate_paths(emissions, transitions, allowed=None):
@@ -58,7 +63,7 @@ def test_log_partition(lengths):
 @pytest.mark.parametrize("lengths", LENGTHS)
 def test_viterbi(lengths):
     flat, scores, transitions, batch = example(lengths, seed=1)
-    got = crf.viterbi(scores, transitions, batch)[batch.to_flat]
+    got = best_tags(scores, transitions, batch)
     want = [
         max(enumerate_paths(d, transitions), key=lambda p: p[1])[0] for d in split(flat, lengths)
     ]
@@ -121,6 +126,21 @@ def test_gradients():
     assert torch.autograd.gradcheck(loss, inputs)
 
 
+@pytest.mark.parametrize("lengths", [[1], [5, 2, 0, 9], [300, 4]])
+@pytest.mark.parametrize("masked", [False, True])
+def test_prediction_computes_what_training_computes(lengths, masked):
+    _, scores, transitions, batch = example(lengths, seed=8)
+    allowed = None
+    if masked:
+        allowed = torch.rand(scores.shape, generator=torch.Generator().manual_seed(0)) < 0.5
+        allowed[bioes.OUTSIDE] = True
+    want = crf.run(scores, transitions, batch, allowed)
+    lattice, beta = crf.predict(scores, transitions, batch, allowed)
+    assert torch.allclose(lattice.alpha, want.alpha)
+    assert torch.allclose(lattice.scale, want.scale)
+    assert torch.allclose(beta, crf.backward(want, batch))
+
+
 @pytest.mark.parametrize("lengths", [[5], [4, 2, 5]])
 def test_span_probability_is_the_share_of_the_paths_with_the_span(lengths):
     flat, scores, transitions, batch = example(lengths, seed=6)
@@ -150,7 +170,7 @@ def test_long_documents_keep_their_precision():
     beta = crf.backward(lattice, batch)
     marginals = crf.log_marginals(lattice, beta).exp()
     assert torch.allclose(marginals.sum(0), torch.ones(20_003, dtype=torch.float64))
-    tags = crf.viterbi(scores, transitions, batch)[batch.to_flat].numpy()
+    tags = best_tags(scores, transitions, batch)
     spans = bioes.tags_to_spans(tags, N_LABELS)
     probs = crf.span_log_probs(
         lattice, beta, batch, torch.tensor(spans[:, 0]), torch.tensor(spans[:, 1] - 1)
@@ -173,7 +193,8 @@ def test_extreme_scores_stay_finite(scale):
 
 def test_empty_batch():
     _, scores, transitions, batch = example([])
-    assert crf.viterbi(scores, transitions, batch).tolist() == []
+    assert best_tags(scores, transitions, batch).tolist() == []
     lattice = crf.run(scores, transitions, batch)
     assert crf.backward(lattice, batch).shape == (TAGS, 0)
     assert crf.log_partition(lattice, batch).shape == (0,)
+    assert crf.predict(scores, transitions, batch)[1].shape == (TAGS, 0)

@@ -17,13 +17,12 @@ from dataclasses import dataclass
 
 import torch
 
-from . import bioes
+from . import bioes, crf_numpy
 from .packed import PackedBatch
 
 ILLEGAL = -1e4  # a transition score whose exponential is zero in double precision
 MAX_GAP = 80.0
 TINY = 1e-300
-NORMALISE_EVERY = 16  # steps of viterbi, to keep single precision
 
 
 @dataclass(frozen=True)
@@ -60,13 +59,7 @@ def run(
         dimensions run several constraints at once.
     RETURNS (Lattice): Differentiable in scores and transitions.
     """
-    dtype = torch.float32 if scores.device.type == "mps" else torch.float64
-    legal = scores if allowed is None else scores.masked_fill(~allowed, -torch.inf)
-    shift = legal.detach().amax(-2)
-    weights = (legal - shift.unsqueeze(-2)).clamp(min=-MAX_GAP).exp().to(dtype)
-    if allowed is not None:
-        weights = weights * allowed
-    steps = transitions.to(dtype).exp()
+    weights, steps, shift = exponentials(scores, transitions, allowed)
     alphas, scales = [], []
     alpha = steps[-1, :-1].unsqueeze(-1)
     inner = steps[:-1, :-1].T
@@ -81,6 +74,37 @@ def run(
     if not alphas:
         return Lattice(weights, steps, weights, shift, shift)
     return Lattice(weights, steps, torch.cat(alphas, -1), torch.cat(scales, -1), shift)
+
+
+def exponentials(
+    scores: torch.Tensor, transitions: torch.Tensor, allowed: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """RETURNS (tuple): `weights`, `steps` and `shift` of a `Lattice`; arguments as for `run`."""
+    dtype = torch.float32 if scores.device.type == "mps" else torch.float64
+    legal = scores if allowed is None else scores.masked_fill(~allowed, -torch.inf)
+    shift = legal.detach().amax(-2)
+    weights = (legal - shift.unsqueeze(-2)).clamp(min=-MAX_GAP).exp().to(dtype)
+    if allowed is not None:
+        weights = weights * allowed
+    return weights, transitions.to(dtype).exp(), shift
+
+
+def predict(
+    scores: torch.Tensor,
+    transitions: torch.Tensor,
+    batch: PackedBatch,
+    allowed: torch.Tensor | None = None,
+) -> tuple[Lattice, torch.Tensor]:
+    """`run` and `backward` for prediction: on the CPU, without gradients, allowed without leading
+    dimensions.
+
+    RETURNS (tuple): The lattice, and what `backward` returns.
+    """
+    weights, steps, shift = exponentials(scores, transitions, allowed)
+    arrays = weights.numpy(), steps.numpy(), batch.sizes
+    alpha, scale = map(torch.from_numpy, crf_numpy.forward(*arrays))
+    lattice = Lattice(weights, steps, alpha, scale, shift)
+    return lattice, torch.from_numpy(crf_numpy.backward(*arrays))
 
 
 def log_partition(lattice: Lattice, batch: PackedBatch) -> torch.Tensor:
@@ -141,34 +165,6 @@ def nll(
     constrained = (~allowed).any(0).to(log_z.dtype)
     annotated = log_z.new_zeros(batch.n_docs).index_add(0, batch.doc, constrained) > 0
     return (log_z[0] - log_z[1]) * annotated  # exactly no gradient where nothing is annotated
-
-
-def viterbi(scores: torch.Tensor, transitions: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
-    """The best legal tag sequence of every document.
-
-    RETURNS (Tensor): Tags in packed order, shape (tokens,).
-    """
-    best: list[torch.Tensor] = []
-    inner = transitions[:-1, :-1].unsqueeze(-1)
-    previous = transitions[-1, :-1].unsqueeze(-1)
-    for t, score in enumerate(scores.split(batch.sizes, -1)):
-        if t:
-            previous = (previous[:, : score.shape[-1]].unsqueeze(1) + inner).amax(0)
-        previous = previous + score
-        if t % NORMALISE_EVERY == 0:
-            previous = previous - previous.amax(0)
-        best.append(previous)
-    boundary = torch.full((batch.n_docs,), scores.shape[0], device=scores.device)
-    into = transitions[:-1].T.contiguous()
-    following = boundary[:0]
-    tags = [following]
-    for score in reversed(best):
-        new = score.shape[-1] - len(following)
-        if new:
-            following = torch.cat([following, boundary[:new]])
-        following = into.index_select(0, following).add_(score.T).argmax(1)
-        tags.append(following)
-    return torch.cat(tags[::-1])
 
 
 def span_log_probs(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from . import bioes, crf
+from . import bioes, crf, crf_numpy
 from .packed import pack
 
 
@@ -65,28 +65,23 @@ def decode(tagged: TagScores, *, temperature: float = 1.0) -> Entities:
         stay the same.
     RETURNS (Entities): The entities.
     """
-    scores, lengths = tagged.scores, tagged.lengths
+    scores, lengths = tagged.scores.cpu(), tagged.lengths
     n_labels = (scores.shape[1] - 1) // 4
     batch = pack(lengths, scores.device)
     packed = scores[batch.to_packed].T.contiguous() / temperature
-    transitions = tagged.transitions / temperature
+    transitions = tagged.transitions.cpu() / temperature
     mask = None
     if tagged.allowed is not None:
-        mask = torch.as_tensor(tagged.allowed, device=scores.device)[batch.to_packed].T
+        mask = torch.as_tensor(tagged.allowed)[batch.to_packed].T
         packed = packed.masked_fill(~mask, crf.ILLEGAL / temperature)
-    tags = crf.viterbi(packed, transitions, batch)[batch.to_flat]
-    spans = bioes.tags_to_spans(tags.cpu().numpy(), n_labels)
+    tags = crf_numpy.viterbi(packed.numpy(), transitions.numpy(), batch.sizes)
+    spans = bioes.tags_to_spans(tags[batch.to_flat.numpy()], n_labels)
     if not len(spans):
         return no_entities(n_labels)
-    lattice = crf.run(packed, transitions, batch, mask)
-    log_probs = crf.span_log_probs(
-        lattice,
-        crf.backward(lattice, batch),
-        batch,
-        torch.as_tensor(spans[:, 0], device=scores.device),
-        torch.as_tensor(spans[:, 1] - 1, device=scores.device),
-    )
+    lattice, beta = crf.predict(packed, transitions, batch, mask)
+    starts, ends_inclusive = torch.as_tensor(spans[:, 0]), torch.as_tensor(spans[:, 1] - 1)
+    log_probs = crf.span_log_probs(lattice, beta, batch, starts, ends_inclusive)
     ends = np.cumsum(lengths)
     doc = np.searchsorted(ends, spans[:, 0], side="right")
     spans[:, :2] -= (ends - lengths)[doc][:, None]
-    return Entities(doc, spans, log_probs.exp().cpu().numpy())
+    return Entities(doc, spans, log_probs.exp().numpy())
