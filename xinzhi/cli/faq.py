@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -119,3 +119,41 @@ def _tuning(path: Path | None) -> FineTuning | None:
 def _show_progress(step: int, steps: int, loss: float) -> None:
     if step in (1, steps) or step % 10 == 0:
         typer.echo(f"step {step} of {steps}: loss {loss:.3f}", err=True)
+
+
+@faq_app.command("evaluate")
+def evaluate_cli(
+    entries: EntriesArgument,
+    queries: QueriesOption = None,
+    encoder: EncoderOption = "e5-small",
+    tune: TuneOption = None,
+    folds: Annotated[int, typer.Option(help="Stratified by entry; an even number.")] = 6,
+    json_file: JsonOption = None,
+) -> None:
+    """Compare BM25, embeddings, fusion, ranker, fine-tuning on queries not learnt from."""
+    from ..apps.faq import Embedder
+    from ..apps.faq.evaluate import evaluate
+    from ..files import write_json
+
+    known, asked = _read(entries, queries)
+    scores = evaluate(known, Embedder.load(encoder), asked, _tuning(tune), folds, _show_progress)
+    _show_scores(scores)
+    if json_file is not None:
+        write_json(json_file, scores)
+
+
+def _show_scores(scores: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    kinds = list(dict.fromkeys(kind for row in scores.values() for kind in row["rejected"]))
+    columns = ("R@1", "R@5", "MRR", *(f"{kind} rejected" for kind in kinds), "ECE")
+    table = Table("method", *columns)
+    for name, row in scores.items():
+        cells = [f"{row[key]['value']:.3f}" for key in ("recall_at_1", "recall_at_5", "mrr")]
+        shares = [row["rejected"].get(kind) for kind in kinds]
+        cells += ["" if share is None else f"{share['share']:.3f}" for share in shares]
+        table.add_row(
+            name, *cells, f"{row['calibration']['ece']:.3f}" if "calibration" in row else ""
+        )
+    Console().print(table)

@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 
 from xinzhi.apps.faq.entries import Query
-from xinzhi.apps.faq.learn import PARTS, hold_out, parts
+from xinzhi.apps.faq.learn import PARTS, hold_out, parts, threshold
+from xinzhi.apps.faq.lexical import Bm25
 from xinzhi.apps.faq.ranker import NONE, SUMMARY, Ranker, fit_whether, fit_which
-from xinzhi.apps.faq.searcher import CONTEXT, FEATURES, HIGHEST, Candidates, fuse, rank_of
+from xinzhi.apps.faq.searcher import CONTEXT, COSINE, FEATURES, Candidates, fuse, rank_of
 
 
 def made(rng: np.random.Generator, right: int) -> Candidates:
     """Candidates whose highest cosine says which is right, and whether one is."""
     features = rng.normal(0, 0.1, (4, len(FEATURES)))
     if right != NONE:
-        features[right, HIGHEST] += 1.0
+        features[right, COSINE] += 1.0
     context = rng.normal(0, 0.1, len(CONTEXT))
     return Candidates(["a", "b", "c", "d"], features, context, [], [])
 
@@ -81,8 +82,29 @@ def test_parts_cover_everything_once() -> None:
     assert parts([0]) == []
 
 
-def test_a_fifth_of_every_entry_is_kept() -> None:
+def test_a_fifth_of_every_entry_is_kept_and_all_without_an_answer() -> None:
     queries = [Query(f"{entry}{i}", entry) for i in range(5) for entry in ("a", "b", "")]
     seen, kept = hold_out(queries)
-    assert sorted(query.entry for query in kept) == ["", "a", "b"]
+    assert sorted(query.entry for query in kept) == ["", "", "", "", "", "a", "b"]
     assert sorted([*seen, *kept], key=str) == sorted(queries, key=str)
+
+
+def test_bm25_by_hand() -> None:
+    """Two texts, one query: idf = log(1 + (N - n + 0.5) / (n + 0.5)), lengths 3 and 1."""
+    bm25 = Bm25(["医保", "医", "停车 X"])
+    lengths = np.array([3, 1, 5])
+    norm = 1.2 * (0.25 + 0.75 * lengths / 3)
+    one, two = np.log(1 + 2.5 / 1.5), np.log(1 + 1.5 / 2.5)
+    weight = 2.2 / (1 + norm)
+    found = bm25.scores("医保")
+    assert found.tolist() == pytest.approx([(2 * one + two) * weight[0], two * weight[1], 0.0])
+    assert bm25.scores("？！").tolist() == [0, 0, 0]
+    assert bm25.scores("车x")[2] == pytest.approx(3 * one * weight[2])
+    assert Bm25([]).scores("医保").shape == (0,)
+    assert Bm25(["！"]).scores("！").tolist() == [0]
+
+
+def test_the_threshold_is_conformal() -> None:
+    assert threshold([i / 100 for i in range(1, 100)]) == 0.95
+    assert threshold([i / 20 for i in range(19)]) == 0.9
+    assert threshold([0.1] * 18) == 1.0, "too few to promise anything"

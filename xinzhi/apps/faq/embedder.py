@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,6 +19,13 @@ from ...layers.encoder_store import TRANSFORMER, StoredEncoder
 PREFIX = "query: "  # what e5 was trained with; harmless for others
 PIECES = 4096  # padded pieces at a time
 LONGEST = 128
+
+
+class Encodes(Protocol):
+    """Anything that gives one vector per text."""
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """RETURNS (ndarray): float32 vectors of length 1, shape (len(texts), width)."""
 
 
 class Embedder:

@@ -36,21 +36,19 @@ class FineTuning:
     batch_size (int): Pairs in a batch.
     hard_negatives (int): Wrong entries for each pair, beside those of the other pairs.
     hard_pool (int): The hard ones are drawn from so many wrong entries nearest to the query.
-    outside (int): Queries without an answer in each batch, as further negatives.
     learn_rate (float): Highest rate; warm-up over the first tenth, then linear decay.
     temperature (float): Cosines are divided by it.
     frozen_layers (int): The word embeddings and so many layers above them do not learn.
     seed (int): Of all that is drawn.
     """
 
-    epochs: int = 8
+    epochs: int = 6
     batch_size: int = 32
     hard_negatives: int = 1
     hard_pool: int = 10
-    outside: int = 8
     learn_rate: float = 1e-4
     temperature: float = 0.05
-    frozen_layers: int = 6
+    frozen_layers: int = 3
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -58,7 +56,6 @@ class FineTuning:
         check_range("batch_size", self.batch_size, 2)
         check_range("hard_negatives", self.hard_negatives, 0)
         check_range("hard_pool", self.hard_pool, max(1, self.hard_negatives))
-        check_range("outside", self.outside, 0)
         check_range("frozen_layers", self.frozen_layers, 0)
         check_range("learn_rate", self.learn_rate, 1e-8, 1.0)
         check_range("temperature", self.temperature, 1e-3, 10.0)
@@ -70,7 +67,7 @@ class Batch:
 
     queries (list[str]): The queries.
     keys (list[str]): Texts of entries: first the right one of each query, then negatives.
-    owners (list[int]): The entries of the keys, as numbers; -1: of none.
+    owners (list[int]): The entries of the keys, as numbers.
     """
 
     queries: list[str]
@@ -82,7 +79,7 @@ class Pairs:
     """Draws batches of queries, each with a text of its entry, and negatives.
 
     entries (Sequence[Entry]): The knowledge base.
-    queries (Sequence[Query]): Of these entries, and without an answer.
+    queries (Sequence[Query]): Of these entries; those without an answer are left out.
     embedder (Embedder): Says which wrong entries are near.
     settings (FineTuning): How to draw.
     """
@@ -97,7 +94,6 @@ class Pairs:
         self.settings = settings
         numbers = {entry.id: number for number, entry in enumerate(entries)}
         self.texts = [[*entry.wordings, entry.full] for entry in entries]
-        self.outside = [query.text for query in queries if not query.entry]
         asked = [(query.text, numbers[query.entry]) for query in queries if query.entry]
         for text, number in asked:
             self.texts[number].append(text)
@@ -126,9 +122,7 @@ class Pairs:
             for number in self.random.choice(self.wrong[i], size, replace=False).tolist():
                 keys.append(self._draw(number, ""))
                 names.append(number)
-        count = min(self.settings.outside, len(self.outside))
-        keys += self.random.choice(self.outside, count, replace=False).tolist() if count else []
-        return Batch(list(texts), keys, [*names, *[-1] * count])
+        return Batch(list(texts), keys, names)
 
     def _draw(self, number: int, without: str) -> str:
         """RETURNS (str): A text of an entry other than the one given."""
@@ -147,7 +141,7 @@ def fine_tune(
 
     embedder (Embedder): The encoder as it is; not changed.
     entries (Sequence[Entry]): The knowledge base.
-    queries (Sequence[Query]): Of these entries, and without an answer.
+    queries (Sequence[Query]): Of these entries; those without an answer are left out.
     settings (FineTuning): How to train.
     progress (Callable): Called with step, steps and loss.
     RETURNS (Embedder): The new one.
@@ -188,20 +182,24 @@ def learning(transformer: torch.nn.Module, frozen: int) -> list[torch.nn.Paramet
 def info_nce(
     queries: torch.Tensor, keys: torch.Tensor, owners: Sequence[int], temperature: float
 ) -> torch.Tensor:
-    """The mean of -log softmax(cosine / temperature) of each query's own key.
+    """Both ways: the key of a query among all keys, the query of a key among all queries.
+
+    The mean of -log softmax(cosine / temperature) of each pair.
 
     queries (Tensor): Vectors of length 1, shape (n, width).
     keys (Tensor): Vectors of length 1, shape (m, width), m >= n; the first n are the right ones.
-    owners (Sequence[int]): The entry of each key: another key of the right entry is no negative.
+    owners (Sequence[int]): The entry of each key: others of the same entry are no negatives.
     temperature (float): As said.
     RETURNS (Tensor): A scalar.
     """
-    logits = queries @ keys.T / temperature
     rows = torch.arange(len(queries))
     names = torch.tensor(owners)
     same = names[: len(queries), None] == names[None, :]
     same[rows, rows] = False
-    return torch.nn.functional.cross_entropy(logits.masked_fill(same, -torch.inf), rows)
+    logits = (queries @ keys.T / temperature).masked_fill(same, -torch.inf)
+    forth = torch.nn.functional.cross_entropy(logits, rows)
+    back = torch.nn.functional.cross_entropy(logits[:, : len(queries)].T, rows)
+    return (forth + back) / 2
 
 
 def nearest_wrong(

@@ -179,9 +179,12 @@ class Faq:
         return self._entries
 
     def _refresh(self) -> None:
-        self._version = self.store.version()
-        self._entries = self.store.entries()
-        self._searcher = Searcher(self.store, self.embedder)
+        """Read the store; once more if another process changes it meanwhile."""
+        self._version = -1
+        while self._version != self.store.version():
+            self._version = self.store.version()
+            self._entries = self.store.entries()
+            self._searcher = Searcher(self.store, self.embedder)
 
     def _answer(self, name: str, probability: float) -> Answer:
         entry = self._entries[name]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from .embedder import Embedder
+from .embedder import Embedder, Encodes
 from .entries import Entry, Query
 from .fine_tune import FineTuning, Progress, fine_tune, no_progress
 from .ranker import NONE, Ranker
@@ -59,12 +58,12 @@ def learn(
 
 
 def fill(
-    store: Store, embedder: Embedder, entries: Sequence[Entry], queries: Sequence[Query]
+    store: Store, embedder: Encodes, entries: Sequence[Entry], queries: Sequence[Query]
 ) -> None:
     """Put entries and what users asked into a store.
 
     store (Store): The store.
-    embedder (Embedder): Makes the vectors.
+    embedder (Encodes): Makes the vectors.
     entries (Sequence[Entry]): The entries.
     queries (Sequence[Query]): Of these entries, and without an answer.
     """
@@ -94,8 +93,19 @@ def learn_ranker(searcher: Searcher, queries: Sequence[Query]) -> Ranker:
         other = Ranker.fit([found[i] for i in rest], [right[i] for i in rest])
         none += [other.probabilities(found[i])[-1] for i in rows if right[i] != NONE]
     if none:
-        ranker.threshold = float(np.quantile(none, 1 - REJECTED))
+        ranker.threshold = threshold(none)
     return ranker
+
+
+def threshold(none: Sequence[float]) -> float:
+    """The conformal quantile (Vovk et al. 2005): of new queries that have an answer, at most
+    `REJECTED` are beyond it in expectation, however few were seen.
+
+    none (Sequence[float]): P(none) of queries that have an answer.
+    RETURNS (float): What P(none) has to exceed for "no answer".
+    """
+    rank = math.ceil((len(none) + 1) * (1 - REJECTED))
+    return sorted(none)[rank - 1] if rank <= len(none) else 1.0
 
 
 def training_rows(
@@ -129,9 +139,10 @@ def parts(right: Sequence[int]) -> list[tuple[list[int], list[int]]]:
 
 
 def hold_out(queries: Sequence[Query]) -> tuple[list[Query], list[Query]]:
-    """RETURNS (tuple): Four fifths of the queries and the rest, of every entry if it has five."""
-    order = sorted(queries, key=lambda query: query.entry)
-    rest = order[PARTS - 1 :: PARTS]
+    """RETURNS (tuple): Four fifths of the queries that have an answer, of every entry if it has
+    five; the others, with those that have none."""
+    order = sorted((query for query in queries if query.entry), key=lambda query: query.entry)
+    rest = order[PARTS - 1 :: PARTS] + [query for query in queries if not query.entry]
     return [query for i, query in enumerate(order) if i % PARTS != PARTS - 1], rest
 
 

@@ -14,10 +14,10 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax, softmax
 
-from .searcher import CONTEXT, FEATURES, HIGHEST, Candidates
+from .searcher import BM25, CONTEXT, COSINE, FEATURES, Candidates
 
 NONE = -1  # instead of the number of a candidate: none answers the query
-SUMMARY = HIGHEST + 4 + len(CONTEXT)  # numbers that `Ranker.summary` gives
+SUMMARY = len(FEATURES) + 2 + len(CONTEXT)  # numbers that `Ranker.summary` gives
 
 
 class Ranker:
@@ -61,7 +61,7 @@ class Ranker:
         """RETURNS (Ranker): For want of queries: the highest cosine decides, every query has an
         answer with probability 0.5."""
         which = np.zeros(len(FEATURES))
-        which[HIGHEST] = 1 / 0.05
+        which[COSINE] = 1 / 0.05
         return cls(
             which, np.zeros(len(FEATURES)), np.ones(len(FEATURES)), np.zeros(SUMMARY + 1), 0.5
         )
@@ -70,13 +70,12 @@ class Ranker:
         """RETURNS (ndarray): What tells whether the likeliest candidate is an answer."""
         logs = log_softmax(self._utilities(candidates.features))
         first = int(logs.argmax())
-        others = np.delete(candidates.features[:, HIGHEST], first)
         own = candidates.features[first]
-        lead = own[HIGHEST] - (others.max() if len(others) else 0.0)
-        outside = own[HIGHEST] - candidates.context[1]
-        return np.array(
-            [*own[:HIGHEST], own[HIGHEST], logs[first], lead, outside, *candidates.context]
-        )
+        others = np.delete(candidates.features[:, COSINE], first)
+        lead = own[COSINE] - others.max(initial=-1.0)
+        context = candidates.context.copy()
+        context[:2] = own[[BM25, COSINE]] - context[:2]
+        return np.array([*own, logs[first], lead, *context])
 
     def probabilities(self, candidates: Candidates) -> np.ndarray:
         """RETURNS (ndarray): Of each candidate, and of "none" last; shape (candidates + 1,)."""

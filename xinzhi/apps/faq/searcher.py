@@ -7,30 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .embedder import Embedder
+from .embedder import Encodes
+from .lexical import Bm25
 from .store import ASKED, FULL, OUTSIDE, WORDING, Store
 
 FUSION = 60  # Cormack et al. 2009: reciprocal rank fusion
 CANDIDATES = 20
 DEPTH = 50  # entries of each retriever that are fused
-LEXICAL = 400  # keys that the full-text index looks at
+SCORES = ("highest", "question", "with the answer", "asked by users", "mean")
 FEATURES = (
-    "bm25 by length",
-    "cosine of the question",
-    "cosine with the answer",
-    "cosine of what users asked",
-    "mean cosine",
-    "highest cosine",
+    *(f"bm25 by length, {score}" for score in SCORES),
+    *(f"cosine, {score}" for score in SCORES),
     "1 / bm25 rank",
     "1 / cosine rank",
 )
-CONTEXT = (
-    "bm25 outside by length",
-    "cosine outside",
-    "mean of all entries' cosines",
-    "log length",
-)
-HIGHEST = FEATURES.index("highest cosine")
+CONTEXT = ("bm25 outside by length", "cosine outside", "mean highest cosine", "log length")
+BM25, COSINE = 0, len(SCORES)  # where the features of a retriever begin: with the highest
 
 
 @dataclass(frozen=True)
@@ -51,27 +43,26 @@ class Candidates:
 
 
 class Searcher:
-    """Finds candidates: the full-text index of a store, and its vectors, in memory.
+    """Finds candidates: the vectors and n-grams of a store, in memory.
 
     store (Store): The entries.
-    embedder (Embedder): What their vectors were made with.
+    embedder (Encodes): What their vectors were made with.
     """
 
-    def __init__(self, store: Store, embedder: Embedder) -> None:
-        self.store, self.embedder = store, embedder
-        keys, vectors = store.keys()
-        outside = sum(key.entry == OUTSIDE for key in keys)  # they come first
-        self._outside = vectors[:outside]
-        self._vectors = vectors[outside:]
-        self._kinds = np.array([key.kind for key in keys[outside:]])
-        self._texts: dict[str, list[int]] = {}
+    def __init__(self, store: Store, embedder: Encodes) -> None:
+        self.embedder = embedder
+        keys, self._vectors = store.keys()
+        self._bm25 = Bm25([key.text for key in keys])
+        self._kinds = np.array([key.kind for key in keys])
+        self._rows: dict[str, list[int]] = {}
         for row, key in enumerate(keys):
-            self._texts.setdefault(key.text, []).append(row)
-        owners = np.array([key.entry for key in keys[outside:]], dtype=object)
-        changes = owners[1:] != owners[:-1]
-        self._starts = np.flatnonzero(np.append(len(owners) > 0, changes))
-        self._ends = np.append(self._starts[1:], len(owners))
-        self.ids: list[str] = owners[self._starts].tolist()
+            self._rows.setdefault(key.text, []).append(row)
+        self._outside = sum(key.entry == OUTSIDE for key in keys)  # they come first
+        owners = [key.entry for key in keys[self._outside :]]
+        firsts = [i for i, name in enumerate(owners) if not i or owners[i - 1] != name]
+        self.ids = [owners[i] for i in firsts]
+        self._starts = np.array(firsts, dtype=int) + self._outside
+        self._ends = np.append(self._starts[1:], len(keys))
         self._numbers = {name: number for number, name in enumerate(self.ids)}
 
     def search(
@@ -84,51 +75,50 @@ class Searcher:
         hidden (Sequence[str]): For each query an entry that counts as not there.
         RETURNS (list[Candidates]): One for each.
         """
-        vectors = self.embedder.encode(texts)
-        without = hidden or [OUTSIDE] * len(texts)
-        rows = zip(texts, vectors, without, strict=True)
-        return [self._candidates(text, vector, known, name) for text, vector, name in rows]
-
-    def _candidates(self, text: str, vector: np.ndarray, known: bool, hidden: str) -> Candidates:
         if not self.ids:
-            return Candidates([], np.zeros((0, len(FEATURES))), np.zeros(len(CONTEXT)), [], [])
-        lexical = self.store.search(text, LEXICAL, text if known else None)
-        similar = [self._outside @ vector, self._vectors @ vector]
-        if known:
-            for row in self._texts.get(text, []):
-                part = int(row >= len(similar[0]))
-                similar[part][row - part * len(similar[0])] = np.nan
-        outside = (lexical.pop(OUTSIDE, 0.0), _highest(similar[0]))
-        best = np.nan_to_num(np.fmax.reduceat(similar[1], self._starts), nan=-1.0)
-        mean = float(best.mean())
-        if hidden in self._numbers:
-            lexical.pop(hidden, None)
-            best[self._numbers[hidden]] = -np.inf
-        semantic = _top(best, DEPTH)
-        cosine = [self.ids[i] for i in semantic if np.isfinite(best[i])]
-        bm25 = list(lexical)[:DEPTH]
-        ids = fuse(bm25, cosine)[:CANDIDATES]
-        numbers = np.array([self._numbers[name] for name in ids], dtype=int)
-        length = max(len(text), 1)
-        ranks = (best[None, :] > best[numbers][:, None]).sum(1)
-        columns = [
-            np.array([lexical.get(name, 0.0) for name in ids]) / length,
-            *np.array([self._cosines(similar[1], i) for i in numbers]).reshape(-1, 4).T,
-            best[numbers],
-            np.array([1 / (1 + bm25.index(name)) if name in bm25 else 0.0 for name in ids]),
-            1 / (1 + ranks),
-        ]
-        context = np.array([outside[0] / length, outside[1], mean, np.log(length)])
-        return Candidates(ids, np.stack(columns, axis=1), context, bm25, cosine)
+            nothing = np.zeros((0, len(FEATURES)))
+            return [Candidates([], nothing, np.zeros(len(CONTEXT)), [], []) for _ in texts]
+        found = []
+        vectors = self.embedder.encode(texts)
+        without = [self._numbers.get(name) for name in hidden] or [None] * len(texts)
+        for text, vector, number in zip(texts, vectors, without, strict=True):
+            scores = [self._bm25.scores(text) / max(len(text), 1), self._vectors @ vector]
+            if known:
+                for score in scores:
+                    score[self._rows.get(text, [])] = np.nan
+            found.append(self._candidates(text, scores, number))
+        return found
 
-    def _cosines(self, similar: np.ndarray, number: int) -> tuple[float, ...]:
-        """RETURNS (tuple): Highest of the question, with the answer, of what users asked; mean."""
+    def _candidates(self, text: str, scores: list[np.ndarray], hidden: int | None) -> Candidates:
+        """RETURNS (Candidates): From the scores of all keys by BM25 and by cosine."""
+        best = [np.nan_to_num(np.fmax.reduceat(s, self._starts), nan=-1.0) for s in scores]
+        outside = [_highest(s[: self._outside]) for s in scores]
+        context = np.array([*outside, best[1].mean(), np.log(max(len(text), 1))])
+        if hidden is not None:
+            for values in best:
+                values[hidden] = -np.inf
+        bm25, cosine = ([self.ids[i] for i in _top(values, DEPTH)] for values in best)
+        ids = fuse(bm25, cosine)[:CANDIDATES]
+        numbers = [self._numbers[name] for name in ids]
+        features = np.array(
+            [
+                [
+                    *(value for s in scores for value in self._scores(s, number)),
+                    *(1 / (1 + np.count_nonzero(values > values[number])) for values in best),
+                ]
+                for number in numbers
+            ]
+        )
+        return Candidates(ids, features.reshape(-1, len(FEATURES)), context, bm25, cosine)
+
+    def _scores(self, scores: np.ndarray, number: int) -> tuple[float, ...]:
+        """RETURNS (tuple): The scores of an entry, as in SCORES."""
         rows = slice(self._starts[number], self._ends[number])
-        own, kinds = similar[rows], self._kinds[rows]
+        own, kinds = scores[rows], self._kinds[rows]
         full = _highest(own[kinds == FULL])
         wording = _highest(own[kinds == WORDING], full)
         asked = _highest(own[kinds == ASKED], wording)
-        return wording, full, asked, float(np.nanmean(own))
+        return _highest(own), wording, full, asked, float(np.nanmean(own))
 
 
 def fuse(*orders: Sequence[str]) -> list[str]:
@@ -155,9 +145,10 @@ def _highest(values: np.ndarray, default: float = 0.0) -> float:
 
 
 def _top(values: np.ndarray, count: int) -> np.ndarray:
-    """RETURNS (ndarray): The numbers of the highest values, in order."""
+    """RETURNS (ndarray): The numbers of the highest values, in order; not of -inf."""
     some = (
         np.argpartition(-values, count)[:count] if len(values) > count else np.arange(len(values))
     )
-    order: np.ndarray = some[np.argsort(-values[some], kind="stable")]
+    some = some[np.isfinite(values[some])]
+    order: np.ndarray = some[np.lexsort((some, -values[some]))]
     return order

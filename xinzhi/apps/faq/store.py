@@ -1,16 +1,10 @@
-"""The knowledge base on disk: one SQLite file, so that nothing is ever half applied.
-
-Its full-text index (FTS5) is the lexical retriever: BM25 over character 1- and 2-grams, changed
-with the entries in the same transaction. Source of the score: Robertson & Zaragoza 2009, with
-FTS5's constants k1 = 1.2, b = 0.75.
-"""
+"""The knowledge base on disk: one SQLite file, so that nothing is ever half applied."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +20,6 @@ CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE entries (id TEXT PRIMARY KEY, question TEXT, answer TEXT, intent TEXT, similar TEXT);
 CREATE TABLE texts (number INTEGER PRIMARY KEY, entry TEXT, kind INTEGER, text TEXT, vector BLOB);
 CREATE INDEX texts_of_entries ON texts (entry);
-CREATE VIRTUAL TABLE grams USING fts5 (terms);
 """
 
 
@@ -50,7 +43,7 @@ def keys_of(entry: Entry) -> list[Key]:
 
 
 class Store:
-    """The entries with their keys, vectors and n-grams.
+    """The entries with their keys and vectors.
 
     path (Path): The SQLite file.
     RAISES (XinzhiError): If there is none, or it is no index.
@@ -107,7 +100,8 @@ class Store:
         with self.connection as db:
             for entry in entries:
                 if replace:
-                    _remove_keys(db, "entry = ? AND kind != ?", (entry.id, ASKED))
+                    keep = (entry.id, ASKED)
+                    db.execute("DELETE FROM texts WHERE entry = ? AND kind != ?", keep)
                     db.execute("DELETE FROM entries WHERE id = ?", (entry.id,))
                 similar = json.dumps(entry.similar, ensure_ascii=False)
                 row = (entry.id, entry.question, entry.answer, entry.intent, similar)
@@ -120,9 +114,7 @@ class Store:
                     ) from err
             for key, vector in keys:
                 insert = "INSERT INTO texts (entry, kind, text, vector) VALUES (?, ?, ?, ?)"
-                number = db.execute(insert, (*key, vector.astype("<f4").tobytes())).lastrowid
-                terms = " ".join(gram_terms(key.text))
-                db.execute("INSERT INTO grams (rowid, terms) VALUES (?, ?)", (number, terms))
+                db.execute(insert, (*key, vector.astype("<f4").tobytes()))
 
     def remove(self, ids: Iterable[str]) -> None:
         """Remove entries, all or none, with what users asked.
@@ -135,7 +127,7 @@ class Store:
                     raise XinzhiError(
                         f"There is no entry '{name}'; nothing was removed.", "Correct the id."
                     )
-                _remove_keys(db, "entry = ?", (name,))
+                db.execute("DELETE FROM texts WHERE entry = ?", (name,))
 
     def entries(self) -> dict[str, Entry]:
         """RETURNS (dict): Every entry by its id."""
@@ -154,45 +146,3 @@ class Store:
             return [], np.zeros((0, 0), dtype="float32")
         vectors = np.frombuffer(b"".join(row[3] for row in found), dtype="<f4")
         return [Key(*row[:3]) for row in found], vectors.reshape(len(found), -1)
-
-    def search(self, text: str, count: int, without: str | None = None) -> dict[str, float]:
-        """The entries nearest by BM25.
-
-        text (str): The query.
-        count (int): How many keys to look at.
-        without (str | None): A text that does not count as a key.
-        RETURNS (dict): Id (OUTSIDE: what no entry answers) -> score of its best key (the higher
-            the nearer), best first.
-        """
-        terms = " OR ".join(sorted(set(gram_terms(text))))
-        if not terms:
-            return {}
-        rows = self.connection.execute(
-            "SELECT texts.entry, texts.text, found.score FROM "
-            "(SELECT rowid, -bm25(grams) AS score FROM grams WHERE grams MATCH ? "
-            "ORDER BY score DESC LIMIT ?) AS found "
-            "JOIN texts ON texts.number = found.rowid ORDER BY found.score DESC",
-            (terms, count),
-        )
-        best: dict[str, float] = {}
-        for entry, key, score in rows:
-            if key != without:
-                best.setdefault(entry, score)
-        return best
-
-
-def gram_terms(text: str) -> Iterator[str]:
-    """The character 1- and 2-grams of a text, as words of letters for the full-text index.
-
-    text (str): The text; case, spaces and punctuation do not count.
-    YIELDS (str): A code for each n-gram: its code points in base 36.
-    """
-    codes = [np.base_repr(ord(char), 36).lower() for char in text.lower() if char.isalnum()]
-    yield from (f"u{code}" for code in codes)
-    yield from (f"b{first}x{second}" for first, second in pairwise(codes))
-
-
-def _remove_keys(db: sqlite3.Connection, where: str, values: tuple[object, ...]) -> None:
-    numbers = db.execute(f"SELECT number FROM texts WHERE {where}", values).fetchall()
-    db.executemany("DELETE FROM grams WHERE rowid = ?", numbers)
-    db.executemany("DELETE FROM texts WHERE number = ?", numbers)
