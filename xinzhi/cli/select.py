@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ._app import app
-
-INCOMPLETE = 3  # exit code: written, but some text could not be read
+from ._app import INCOMPLETE, app
 
 
 @app.command("select")

@@ -10,7 +10,7 @@ import torch
 from spacy.tokens import Doc
 
 from ..errors import XinzhiError
-from ..layers import crf
+from ..layers import crf, crf_numpy
 from ..layers.decoding import TagScores
 from ..layers.packed import pack
 
@@ -53,15 +53,16 @@ def sequence_uncertainty(
     unsure = np.zeros(documents)
     if tagged is None:
         return unsure
-    batch = pack(tagged.lengths, tagged.scores.device)
-    packed = tagged.scores[batch.to_packed].T.contiguous() / temperature
-    transitions = tagged.transitions / temperature
+    scores = tagged.scores.cpu()
+    batch = pack(tagged.lengths, scores.device)
+    packed = scores[batch.to_packed].T.contiguous() / temperature
+    transitions = tagged.transitions.cpu() / temperature
     if tagged.allowed is not None:
-        mask = torch.as_tensor(tagged.allowed, device=packed.device)[batch.to_packed].T
+        mask = torch.as_tensor(tagged.allowed)[batch.to_packed].T
         packed = packed.masked_fill(~mask, -crf.MAX_GAP)
-    best = crf.viterbi(packed, transitions, batch)
-    one = torch.arange(len(packed), device=best.device).unsqueeze(1) == best
-    losses = crf.nll(packed, transitions, batch, one).cpu().numpy()
+    best = crf_numpy.viterbi(packed.numpy(), transitions.numpy(), batch.sizes)
+    one = torch.arange(len(packed)).unsqueeze(1) == torch.as_tensor(best)
+    losses = crf.nll(packed, transitions, batch, one).numpy()
     filled = tagged.lengths > 0
     unsure[filled] = 1.0 - np.exp(-losses / tagged.lengths[filled])
     return unsure.clip(0.0, 1.0)
