@@ -17,7 +17,7 @@ from xinzhi.benchmark.contenders.hf_pipeline import HuggingFacePredictor, Span, 
 from xinzhi.benchmark.contenders.hf_training import HuggingFaceTrainer, build_untrained, tags_of
 from xinzhi.benchmark.contenders.our_training import OurTrainer, all_layers_free
 from xinzhi.benchmark.contenders.spacy_pipeline import SpacyPredictor
-from xinzhi.benchmark.contenders.stock import LARGER_BATCHES
+from xinzhi.benchmark.contenders.spacy_training import LARGER_BATCHES
 from xinzhi.benchmark.contenders.training_data import read_config
 from xinzhi.benchmark.session import load_contender
 from xinzhi.benchmark.settings import Paths

@@ -7,7 +7,7 @@ import pytest
 
 from xinzhi.benchmark.measures.load import load_ratios
 from xinzhi.benchmark.measures.predict import prediction_ratios
-from xinzhi.benchmark.measures.train import training_ratios
+from xinzhi.benchmark.measures.train import FASTEST, training_ratios
 from xinzhi.benchmark.ratios import RATIOS, complete, faster, leaner, percentile, summarise
 
 
@@ -51,6 +51,7 @@ def better(times: float) -> dict[str, dict]:
     seconds = {"ours": [1.0, 2.0], "stock": [times, 2 * times], "hf": [times, 2 * times]}
     single = {name: [[s, s, 9 * s] for s in values] for name, values in seconds.items()}
     epochs = {name: [(s, 4) for s in values] for name, values in seconds.items()}
+    epochs |= {f"{name}{FASTEST}": epochs[name] for name in ("ours", "stock")}
     runs = {
         name: [{"seconds": s, "first": s / 5, "peak_rss": 1e6 * s} for s in values]
         for name, values in seconds.items()

@@ -78,7 +78,10 @@ def check_results(results: dict[str, Any]) -> None:
         assert row["latency_ms"]["documents"] == 2
         assert len(row["characters_per_second"]["values"]) == 1
     assert train["documents"] == 6
-    assert train["contenders"]["stock"]["tried"].keys() == {"500", "2000", "4000"}
+    for name in ("stock", "ours"):
+        assert train["contenders"][name]["tried"].keys() == {"500", "2000", "4000"}
+        assert train["contenders"][name]["batch_size"] == 500
+        assert train["fastest"][name]["batch_size"] in {500, 2000, 4000}
     assert train["limit"]["flops"] > 0
     assert load["contenders"]["stock"]["size_mb"] > load["contenders"]["ours"]["size_mb"]
     assert results["scores"] == dict.fromkeys(NAMES)
@@ -113,6 +116,7 @@ def small() -> dict[str, Any]:
         "train": {
             **{"documents": 5, "characters": 50, "ratios": spreads},
             "contenders": dict.fromkeys(NAMES, row),
+            "fastest": {"ours": row | {"batch_size": 2000}},
             "limit": {"flops": 1.0, "fp32": rate},
         },
         "ratios": complete(spreads),
@@ -126,6 +130,7 @@ def test_report_of_a_part(small: dict[str, Any]) -> None:
     assert "| `train_vs_stock` | 2.50 (2.00–3.00) |" in markdown
     assert "| `predict_vs_stock` | n/a |" in markdown
     assert "| xinzhi | 1,117 (1,000–1,234) | 10.0 | 900 | 12.5% | 3 | 500 (" in markdown
+    assert "| xinzhi | 1,117 (1,000–1,234) | 2000 |" in markdown
     assert "matrix products alone, fp32 | 1.00 | 9.00 | 50.0% |" in markdown
     assert "## Prediction" not in markdown
     for block in markdown.split("\n\n"):

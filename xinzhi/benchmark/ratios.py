@@ -10,7 +10,8 @@ from typing import Any
 RATIOS = {
     "predict_vs_stock": "characters/s of nlp.pipe, ours / stock",
     "predict_vs_hf": "characters/s of nlp.pipe, ours / the transformers pipeline",
-    "train_vs_stock": "characters/s of training, ours / stock with its fastest batch size",
+    "train_vs_stock": "characters/s of training, ours / stock, each with its config's batch size",
+    "train_vs_stock_fastest": "the same, each with the batch size it is fastest with",
     "train_vs_hf": "characters/s of training, ours / a plain loop over the same batches",
     "load_vs_stock": "seconds from a new Python to the first prediction, stock / ours",
     "size_vs_stock": "bytes of the folder, stock / ours",

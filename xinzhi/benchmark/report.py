@@ -127,9 +127,16 @@ def _training(measured: dict[str, Any]) -> str:
             str(row["batch_size"]) + (f" (characters/s tried: {tried})" if tried else ""),
         ]
 
+    def fastest_cells(row: dict[str, Any]) -> Row:
+        return [spread(row["characters_per_second"]), str(row["batch_size"])]
+
     header = ["", "characters/s", "documents/s", "pieces/s", "padding", "updates", "batch"]
     of = f"{measured['documents']:,} documents, {measured['characters']:,} characters per epoch."
-    return f"{of}\n\n" + table(header, _rows(measured["contenders"], cells))
+    text = f"{of}\n\n" + table(header, _rows(measured["contenders"], cells))
+    if measured["fastest"]:
+        header = ["with the fastest batch", "characters/s", "batch"]
+        text += "\n\n" + table(header, _rows(measured["fastest"], fastest_cells))
+    return text
 
 
 def _limit(limit: dict[str, Any]) -> str:

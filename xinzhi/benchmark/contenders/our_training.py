@@ -7,7 +7,7 @@ from thinc.api import Config
 from ...training.update import Updater
 from ...training.weights import gradient_norm
 from ..settings import Paths
-from .spacy_training import SpacyTrainer
+from .spacy_training import LARGER_BATCHES, SpacyTrainer
 from .training_data import read_config
 
 
@@ -19,7 +19,8 @@ class OurTrainer(SpacyTrainer):
     """
 
     def __init__(self, paths: Paths, documents: int) -> None:
-        super().__init__(all_layers_free(read_config(paths.ours_config, paths)), documents)
+        config = all_layers_free(read_config(paths.ours_config, paths))
+        super().__init__(config, documents, LARGER_BATCHES)
 
     def epoch(self) -> int:
         settings, step = self.settings, -1

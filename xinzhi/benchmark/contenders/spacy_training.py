@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 NEVER = 10**9
+LARGER_BATCHES = (4, 8)  # times the config's; an optimiser's cost is per update, not per document
 
 
 class SpacyTrainer:

@@ -7,8 +7,6 @@ from pathlib import Path
 from ..settings import Paths
 from .base import Contender, Predictor, Trainer
 
-LARGER_BATCHES = (4, 8)  # times the config's; its optimiser's cost is per update, not per document
-
 
 def folder(paths: Paths) -> Path:
     """RETURNS (Path): The pipeline."""
@@ -24,7 +22,7 @@ def load(paths: Paths) -> Predictor:
 
 def train(paths: Paths, documents: int) -> Trainer:
     """RETURNS (Trainer): A fresh pipeline from the stock config, with larger batches to choose."""
-    from .spacy_training import SpacyTrainer
+    from .spacy_training import LARGER_BATCHES, SpacyTrainer
     from .training_data import read_config
 
     return SpacyTrainer(read_config(paths.stock_config, paths), documents, LARGER_BATCHES)

@@ -8,12 +8,13 @@ from .. import tasks
 from ..worker import Worker
 
 
-def choose_batch_size(worker: Worker, seconds: Callable[[], float]) -> dict[int, float]:
-    """Try every batch size a contender offers and leave it at the fastest.
+def try_batch_sizes(worker: Worker, seconds: Callable[[], float]) -> dict[int, float]:
+    """Try every batch size a contender offers.
 
     worker (Worker): The contender.
     seconds (Callable): Runs the same work once and says how long it took.
-    RETURNS (dict): Batch size -> seconds; empty if there is no choice.
+    RETURNS (dict): Batch size -> seconds, the first one that of its config; empty if there is no
+        choice.
     """
     sizes = worker.run(tasks.get, "batch_sizes")
     if len(sizes) < 2:
@@ -22,5 +23,9 @@ def choose_batch_size(worker: Worker, seconds: Callable[[], float]) -> dict[int,
     for size in sizes:
         worker.run(tasks.set_batch_size, size)
         tried[size] = seconds()
-    worker.run(tasks.set_batch_size, min(tried, key=tried.__getitem__))
     return tried
+
+
+def fastest(tried: dict[int, float]) -> int:
+    """RETURNS (int): The batch size that took the least time."""
+    return min(tried, key=tried.__getitem__)

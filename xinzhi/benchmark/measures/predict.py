@@ -12,7 +12,7 @@ from ..flops import EncoderShape, PieceCount
 from ..ratios import faster, leaner, percentile, summarise
 from ..session import Session, Workers
 from ..turns import alternate
-from .choose import choose_batch_size
+from .choose import fastest, try_batch_sizes
 from .limit import limits, peak_turn
 
 PROBE = 64  # texts to choose a batch size with
@@ -28,7 +28,9 @@ def measure_prediction(session: Session, workers: Workers) -> dict[str, Any]:
         session.progress.plan(1)
         session.progress.step(f"choosing a batch size: {name}")
         worker.run(tasks.predict_seconds, texts[:PROBE])  # warm-up
-        choose_batch_size(worker, partial(worker.run, tasks.predict_seconds, texts[:PROBE]))
+        tried = try_batch_sizes(worker, partial(worker.run, tasks.predict_seconds, texts[:PROBE]))
+        if tried:
+            worker.run(tasks.set_batch_size, fastest(tried))
     return {name: _measure_set(session, workers, name) for name in session.texts}
 
 

@@ -10,33 +10,42 @@ from ..flops import TRAINING_FACTOR, PieceCount
 from ..ratios import faster, summarise
 from ..session import Session, Workers
 from ..turns import alternate
-from .choose import choose_batch_size
+from .choose import fastest, try_batch_sizes
 from .limit import limits, peak_turn
+
+FASTEST = ", fastest batch"  # after a contender's name, in the turns
 
 
 def measure_training(session: Session, workers: Workers) -> dict[str, Any]:
     """Let every contender learn the same documents, one epoch per turn.
 
-    RETURNS (dict): "documents", "characters", "contenders", "ratios", "limit".
+    RETURNS (dict): "documents", "characters", "contenders" (with the batch sizes of their configs),
+        "fastest" (of those that have a choice: the size, and the speed with it), "ratios", "limit".
     """
     settings, progress = session.settings, session.progress
-    progress.plan(2 * len(workers) + settings.rounds * (len(workers) + 1))
-    tried = {name: _choose(session, name, workers) for name in workers}
-    counts = {name: _warm_up(session, name, workers) for name in workers}
-    shape = workers["ours"].run(tasks.encoder_shape)
+    progress.plan(2 * len(workers) + settings.rounds * (2 * len(workers) + 1))
+    configured = {name: workers[name].run(tasks.get, "batch_size") for name in workers}
+    tried = {name: _try_sizes(session, name, workers) for name in workers}
+    best = {name: fastest(times) for name, times in tried.items() if times}
 
-    def epoch(name: str) -> tuple[float, int]:
+    def epoch(name: str, size: int) -> tuple[float, int]:
         progress.step(f"training: {name}")
+        workers[name].run(tasks.set_batch_size, size)
         return workers[name].run(tasks.epoch_seconds)
 
-    turns: dict[str, Any] = {name: partial(epoch, name) for name in workers}
+    for name, size in configured.items():
+        workers[name].run(tasks.set_batch_size, size)
+    counts = {name: _warm_up(session, name, workers) for name in workers}
+    shape = workers["ours"].run(tasks.encoder_shape)
+    turns: dict[str, Any] = {name: partial(epoch, name, configured[name]) for name in workers}
+    turns |= {f"{name}{FASTEST}": partial(epoch, name, size) for name, size in best.items()}
     turns["peak"] = peak_turn(session, workers, shape)
     results = alternate(settings.rounds, turns)
     peaks = results.pop("peak")
     documents, characters = workers["ours"].run(tasks.get, "documents", "characters")
     rows = {
         name: training_row(results[name], documents, characters, counts[name], tried[name])
-        | {"batch_size": workers[name].run(tasks.get, "batch_size")}
+        | {"batch_size": configured[name]}
         for name in workers
     }
     speed = rows["ours"]["characters_per_second"]["median"]
@@ -44,6 +53,13 @@ def measure_training(session: Session, workers: Workers) -> dict[str, Any]:
         "documents": documents,
         "characters": characters,
         "contenders": rows,
+        "fastest": {
+            name: {
+                "batch_size": size,
+                "characters_per_second": _rate(characters, results[f"{name}{FASTEST}"]),
+            }
+            for name, size in best.items()
+        },
         "ratios": training_ratios(results),
         "limit": limits(shape, counts["ours"], characters, peaks, speed, TRAINING_FACTOR),
     }
@@ -66,7 +82,7 @@ def training_row(
     """
     seconds = [value for value, _ in epochs]
     return {
-        "characters_per_second": summarise([characters / s for s in seconds]),
+        "characters_per_second": _rate(characters, epochs),
         "documents_per_second": summarise([documents / s for s in seconds]),
         "pieces_per_second": summarise([count.pieces / s for s in seconds]),
         "updates": epochs[-1][1],
@@ -80,16 +96,24 @@ def training_row(
 def training_ratios(epochs: dict[str, list[tuple[float, int]]]) -> dict[str, Any]:
     """RETURNS (dict): Ours against the others: characters per second."""
     rates = {name: [1 / seconds for seconds, _ in rounds] for name, rounds in epochs.items()}
-    return {
+    ratios = {
         "train_vs_stock": faster(rates["ours"], rates["stock"]),
         "train_vs_hf": faster(rates["ours"], rates["hf"]),
     }
+    ours, stock = f"ours{FASTEST}", f"stock{FASTEST}"
+    if ours in rates and stock in rates:
+        ratios["train_vs_stock_fastest"] = faster(rates[ours], rates[stock])
+    return ratios
 
 
-def _choose(session: Session, name: str, workers: Workers) -> dict[int, float]:
-    session.progress.step(f"choosing a batch size: {name}")
+def _rate(units: int, epochs: list[tuple[float, int]]) -> dict[str, Any]:
+    return summarise([units / seconds for seconds, _ in epochs])
+
+
+def _try_sizes(session: Session, name: str, workers: Workers) -> dict[int, float]:
+    session.progress.step(f"trying batch sizes: {name}")
     worker = workers[name]
-    return choose_batch_size(worker, lambda: worker.run(tasks.epoch_seconds)[0])
+    return try_batch_sizes(worker, lambda: worker.run(tasks.epoch_seconds)[0])
 
 
 def _warm_up(session: Session, name: str, workers: Workers) -> PieceCount:
