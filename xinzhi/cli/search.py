@@ -24,6 +24,9 @@ def search_cli(
     repeats: Annotated[
         int | None, typer.Option(help="In place of search.repeats", show_default=False, min=0)
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="local, or ray: the trials run on a Ray cluster")
+    ] = "local",
 ) -> None:
     """Search for better values of any settings; stopped, it goes on with the same command.
 
@@ -39,6 +42,7 @@ def search_cli(
         workers=workers,
         trials=trials,
         repeats=repeats,
+        engine=engine,
     )
     best = next(trial for trial in result["trials"] if trial["number"] == result["best"])
     for name, value in best["values"].items():

@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from ...compat import require
+from ...ray_cluster import connect
 from ..parts import Done, Part
 from ..worker import Task, load, predict_staged
 from .staged import stage
@@ -34,13 +35,11 @@ class RayEngine:
     """`RAY` is the registered instance."""
 
     def run(self, task: Task, parts: Iterable[Part], workers: int) -> Iterator[Done]:
-        ray = require("ray", "'xinzhi[ray]'", "--engine ray")
+        connect()
         data = require("ray.data", "'xinzhi[ray]'", "--engine ray")
         numbers = stage(task, parts)
         if not numbers:
             return
-        if not ray.is_initialized():
-            ray.init(log_to_driver=False, include_dashboard=False, logging_level="warning")
         gpus = 1 if task.gpu_id >= 0 else 0
         if gpus:
             task = replace(task, gpu_id=0)  # Ray shows each actor one GPU, as number 0

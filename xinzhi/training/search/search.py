@@ -37,6 +37,7 @@ def search(
     workers: int = 1,
     trials: int | None = None,
     repeats: int | None = None,
+    engine: str = "local",
 ) -> dict[str, Any]:
     """Search for the best values of the settings in [search.space].
 
@@ -50,12 +51,15 @@ def search(
     overrides (dict): Config settings by dotted name; best.cfg has them too.
     workers (int): How many trials to run at a time, each in a process of its own.
     trials, repeats (int): In place of those in [search].
+    engine (str): What runs the trials: "local", or "ray", a Ray cluster.
     RETURNS (dict): See `report.collect`, with "config" (best.cfg), "report" (report.html) and
         "comparison" (see `compare.compare_configs`; None without repeats).
     RAISES (XinzhiError): Something the user can put right.
     """
     config_path, output = Path(config_path), Path(output)
     check_config_file(config_path)
+    if engine not in ENGINES:
+        raise XinzhiError(f"There is no engine '{engine}'.", f"Use one of {', '.join(ENGINES)}.")
     with readable_errors(config_path):
         config = load_config(config_path, overrides or {})
         plain = config.interpolate()
@@ -66,7 +70,7 @@ def search(
         job = _prepare(config, output, settings, gpu_id, workers)
         study = job.open_study()
         _take_up(job, study)
-        _run_workers(job, study)
+        ENGINES[engine](job, study)
         result = collect(study, settings.space)
         best = _best_trial(result, output)
         _write_config(set_values(config, best["values"]), output / BEST)
@@ -162,6 +166,15 @@ def _run_workers(job: Job, study: Study) -> None:
             f"{len(codes)} of {job.workers} workers ended early (exit code {codes[0]}).",
             "The same command goes on with the search; use fewer --workers if memory ran out.",
         )
+
+
+def _run_in_ray(job: Job, study: Study) -> None:
+    from .remote import run_on_ray
+
+    run_on_ray(job)
+
+
+ENGINES = {"local": _run_workers, "ray": _run_in_ray}
 
 
 def _best_trial(result: dict[str, Any], output: Path) -> dict[str, Any]:

@@ -126,15 +126,21 @@ def continue_interrupted(study: Study) -> list[str]:
     """
     from optuna.trial import TrialState
 
-    folders = []
-    for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
-        study.tell(trial.number, state=TrialState.FAIL)
-        if FOLDER in trial.user_attrs:
-            folders.append(trial.user_attrs[FOLDER])
-            study.enqueue_trial(trial.params, {FOLDER: folders[-1]})
-        elif trial.params:
-            study.enqueue_trial(trial.params)
-    return folders
+    running = study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
+    for trial in running:
+        put_back(study, trial)
+    return [trial.user_attrs[FOLDER] for trial in running if FOLDER in trial.user_attrs]
+
+
+def put_back(study: Study, trial: FrozenTrial) -> None:
+    """Put a trial that was interrupted back at the head of the queue."""
+    from optuna.trial import TrialState
+
+    study.tell(trial.number, state=TrialState.FAIL)
+    if FOLDER in trial.user_attrs:
+        study.enqueue_trial(trial.params, {FOLDER: trial.user_attrs[FOLDER]})
+    elif trial.params:
+        study.enqueue_trial(trial.params)
 
 
 def _untried(space: list[Range], tried: list[dict[str, Any]]) -> dict[str, Any] | None:
