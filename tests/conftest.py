@@ -40,3 +40,11 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path
         return made[kind, seed]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Callable[..., Path]) -> Path:
+    """A folder with a small trained pipeline and corpora with labels that it knows or not."""
+    from .small import make_small_project
+
+    return make_small_project(tmp_path_factory.mktemp("small"), tiny_encoder())

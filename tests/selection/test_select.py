@@ -17,7 +17,7 @@ from xinzhi.selection import select
 from xinzhi.selection.strategies import STRATEGIES, Pool, choose
 from xinzhi.selection.vectors import document_vectors
 
-from ..update.conftest import MOODS, WORDS
+from ..small import MOODS, WORDS
 
 SEEN = [f"{a}和{b}{MOODS['pos']}" for a in WORDS["SERVICE"] for b in WORDS["PLACE"]]
 ODD = ["Shanghai Beijing 1.5 hours 潮汐车道柔性排产", "response time fell 井盖 AI AI 三成"]

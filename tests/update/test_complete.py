@@ -12,7 +12,7 @@ from spacy.vocab import Vocab
 from xinzhi.training.labels import Labels, find_new_labels
 from xinzhi.update.complete import complete, open_suspects, surfaces_of
 
-from .conftest import make_doc
+from ..small import make_doc
 
 
 @pytest.fixture(scope="module")

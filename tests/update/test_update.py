@@ -20,7 +20,7 @@ from xinzhi.evaluation.evaluate import evaluate
 from xinzhi.registry import Registry
 from xinzhi.update import Options, update
 
-from .conftest import make_doc
+from ..small import make_doc
 
 QUICK = Options(epochs=8, learn_rate=0.005, encoder_scale=1.0, resamples=199, distillation=1.0)
 SHORT = replace(QUICK, epochs=1, distillation=0.0)
@@ -80,6 +80,7 @@ def test_what_is_promoted(updated: tuple[Path, dict[str, Any]]) -> None:
     assert not (folder / "out" / "candidate").exists()
 
 
+@pytest.mark.slow
 def test_the_promoted_model_can_be_updated_again(
     made: Path, updated: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
@@ -56,14 +54,13 @@ OLD = (("SERVICE", "PLACE"), ("pos", "neg"))
 ALL = (("SERVICE", "PLACE", "TOOL"), ("pos", "neg", "new"))
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Callable[..., Path]) -> Path:
-    folder = tmp_path_factory.mktemp("update")
+def make_small_project(folder: Path, encoder_folder: Path) -> Path:
+    """Write old.spacy, new.spacy and test.spacy, and a pipeline that has learned old.spacy."""
     write(folder / "old.spacy", range(60), *OLD)
     write(folder / "new.spacy", range(100, 160), *ALL)
     write(folder / "test.spacy", range(200, 260), *ALL)
     nlp = spacy.blank("zh")
-    encoder = {"@architectures": "xinzhi.Encoder.v1", "name": str(tiny_encoder())}
+    encoder = {"@architectures": "xinzhi.Encoder.v1", "name": str(encoder_folder)}
     encoder |= {"train_precision": "fp32", "trim": False}
     nlp.add_pipe("transformer", config={"model": encoder})
     for name, architecture in (("ner", "TokenTagger"), ("cats", "DocClassifier")):
