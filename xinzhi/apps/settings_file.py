@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +32,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+def check_names(given: Iterable[str], known: Iterable[str], place: str) -> None:
+    """RAISES (XinzhiError): If a name is not among those that are known."""
+    names = list(known)
+    for name in given:
+        if name not in names:
+            raise XinzhiError(f"{place}: '{name}' is no setting.", f"Use {', '.join(names)}.")
+
+
 def read_settings(path: Path, kind: type[Settings]) -> Settings:
     """Read the settings of a dataclass; those that are not named keep their defaults.
 
@@ -53,10 +61,9 @@ def make_settings(given: Mapping[str, Any], kind: type[Settings], place: str) ->
     RAISES (XinzhiError): If there is an unknown setting or a wrong value.
     """
     known = {field.name: field.default for field in fields(kind)}  # type: ignore[arg-type]
+    check_names(given, known, place)
     values = {}
     for name, value in given.items():
-        if name not in known:
-            raise XinzhiError(f"{place}: '{name}' is no setting.", f"Use {', '.join(known)}.")
         wanted = type(known[name])
         value = float(value) if wanted is float and type(value) is int else value
         if type(value) is not wanted:

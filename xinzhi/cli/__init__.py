@@ -27,6 +27,7 @@ COMMANDS = [
     "update",
     "select",
     "faq",
+    "desk",
     "registry",
     "benchmark",
     "doctor",

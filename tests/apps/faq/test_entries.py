@@ -9,7 +9,7 @@ import pytest
 from xinzhi.apps.faq import read_entries, read_queries
 from xinzhi.errors import XinzhiError
 
-from .conftest import ENTRIES, WriteLines, record
+from ..conftest import ENTRIES, WriteLines, record
 
 FAQ = Path(__file__).parents[3] / "assets" / "faq"
 

@@ -12,7 +12,7 @@ from xinzhi.apps.faq import Embedder, FineTuning, Query
 from xinzhi.apps.faq.evaluate import Judged, evaluate, split, summarise
 from xinzhi.errors import XinzhiError
 
-from .conftest import ENTRIES, QUERIES
+from ..conftest import ENTRIES, QUERIES
 
 MORE = [*QUERIES, *(replace(query, text=f"请问{query.text}") for query in QUERIES)]
 METHODS = ["BM25", "embeddings", "fused", "ranker", "fine-tuned embeddings", "fine-tuned, ranker"]

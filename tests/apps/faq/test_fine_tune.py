@@ -15,7 +15,7 @@ from xinzhi.apps.faq.fine_tune import Pairs, fine_tune, info_nce
 from xinzhi.apps.settings_file import read_settings
 from xinzhi.errors import XinzhiError
 
-from .conftest import ENTRIES, QUERIES
+from ..conftest import ENTRIES, QUERIES
 
 ROOT = Path(__file__).parents[3]
 FAST = FineTuning(epochs=20, batch_size=6, learn_rate=3e-3, frozen_layers=0)

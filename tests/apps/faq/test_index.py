@@ -15,7 +15,7 @@ from xinzhi.apps.faq import Embedder, Entry, Faq
 from xinzhi.apps.faq.index import CLOSE, decide
 from xinzhi.errors import XinzhiError
 
-from .conftest import ENTRIES, QUERIES
+from ..conftest import ENTRIES, QUERIES
 
 NEW = Entry("护照-1", "护照到期了去哪里换新护照？", "到出入境大厅。", "出入境")
 

@@ -62,7 +62,7 @@ def read_entries(path: Path) -> list[Entry]:
     """
     lines: dict[str, int] = {}
     entries = []
-    for line, record in _records(path):
+    for line, record in read_records(path):
         entry = _entry(record, f"{path}:{line}")
         if entry.id in lines:
             raise XinzhiError(
@@ -87,7 +87,7 @@ def read_queries(paths: Iterable[Path], known: Collection[str]) -> list[Query]:
     queries: list[Query] = []
     for path in paths:
         before = len(queries)
-        for line, record in _records(path):
+        for line, record in read_records(path):
             entry = str(record.get("faq_id") or "")
             if entry and entry not in known:
                 raise XinzhiError(
@@ -134,7 +134,13 @@ def _text(record: dict[str, Any], key: str, place: str) -> str:
     return value
 
 
-def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read JSON Lines.
+
+    path (Path): The file, in UTF-8.
+    YIELDS (tuple): The number of a line, and its object; empty lines are passed over.
+    RAISES (XinzhiError): If it cannot be read, or a line is no JSON object.
+    """
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as err:
