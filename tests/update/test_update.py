@@ -146,6 +146,7 @@ def test_bad_input(made: Path, tmp_path: Path) -> None:
     score = make_doc(vocab, 1, ("SERVICE",), ("pos",))
     score.cats = {"urgent/yes": 3.0}
     wrong = docbin(tmp_path / "wrong.spacy", score)
+    single = docbin(tmp_path / "single.spacy", make_doc(vocab, 1, ("SERVICE",), ("pos",)))
     broken = tmp_path / "broken.spacy"
     broken.write_bytes(b"x")
     pipeline = made / "pipeline"
@@ -155,6 +156,7 @@ def test_bad_input(made: Path, tmp_path: Path) -> None:
         (none, {}, "holds no documents"),
         (bare, {}, "1 of 1 documents in .* carry no annotation"),
         (wrong, {}, "is 3.0"),
+        (single, {}, "1 texts are too few"),
         (good, {"test": good}, "60 texts of .* are in .*, too"),
         (good, {"replay": broken}, "not a DocBin file"),
         (good, {"registry": tmp_path}, "needs the registry and the name"),
@@ -163,7 +165,7 @@ def test_bad_input(made: Path, tmp_path: Path) -> None:
             update(pipeline, new, tmp_path / "out", **arguments)
     with pytest.raises(XinzhiError, match="Cannot load the pipeline"):
         update(tmp_path / "none", good, tmp_path / "out")
-    assert not (tmp_path / "out" / "training").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_with_a_report_is_not_overwritten(

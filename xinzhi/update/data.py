@@ -71,6 +71,11 @@ def gather(
         fresh, first = hold_out(fresh, options.hold_out, options.seed)
         old, second = hold_out(old, options.hold_out, options.seed)
         held = first + second
+        if not held or not fresh:
+            raise XinzhiError(
+                f"{len(held) + len(fresh)} texts are too few to hold some out for the gate.",
+                "Name annotated texts to judge by: --test FILE",
+            )
     old = choose_replay(nlp, old, options)
     counts["completed"] = dict(complete(nlp, fresh, labels, options.annotates, options.trust))
     counts |= {"trained_new": len(fresh), "trained_old": len(old), "held_out": len(held)}

@@ -64,11 +64,11 @@ def update(
     served = _served(registry, name)
     if (output / JSON).exists():
         raise XinzhiError(f"{output} holds the report of another update.", "Name a new folder.")
-    output.mkdir(parents=True, exist_ok=True)
     nlp = load_pipeline(pipeline, gpu_id)
     if nlp.path is None:
         raise XinzhiError("The pipeline is in memory only.", "Save it: nlp.to_disk(FOLDER).")
     data = gather(nlp, new, replay, test, options)
+    output.mkdir(parents=True, exist_ok=True)
     gold = test or output / DATA / TEST
     old = known_labels(nlp)
     candidate = _train(nlp, data, gold, output, options, gpu_id)
