@@ -25,6 +25,7 @@ PARTS = {
     "spancat": ["base", "spans", "encoder"],
     "partial": ["base", "heads", "encoder", "partial"],
     "score": ["base", "score", "encoder"],
+    "productivity": ["base", "productivity", "encoder"],
     "recipes/token_classification": ["base", "encoder", "recipe", "recipe_tokens"],
     "recipes/sequence_classification": ["base", "encoder", "recipe", "recipe_texts"],
     "stock": ["base", "stock_heads", "stock_encoder"],

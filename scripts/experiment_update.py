@@ -29,10 +29,8 @@ from xinzhi.update import Options, update
 from xinzhi.update.report import JSON
 
 ENTITY, TOPIC = "社会福祉", "topic/教育培训"
-OURS = Options(epochs=6, replay_size=500, learn_rate=0.0015, distillation=1.0, frozen_layers=0)
-NAIVE = Options(
-    epochs=2, replay_size=0, distillation=0.0, learn_rate=0.0015, encoder_scale=0.1, frozen_layers=0
-)
+OURS = Options(replay_size=500)
+NAIVE = Options(epochs=2, replay_size=0, distillation=0.0)
 
 
 def split(corpus: Path, folder: Path) -> None:
@@ -107,7 +105,7 @@ STAGES: dict[str, Callable[[Path, Path], Path]] = {
     "base": train_on("old", "base", 500),
     "ours": update_with("new", "ours", OURS),
     "naive": update_with("new", "naive", NAIVE),
-    "poisoned": update_with("poisoned", "poisoned", replace(OURS, epochs=1)),
+    "poisoned": update_with("poisoned", "poisoned", replace(OURS, epochs=3)),
     "scratch": train_on("all", "scratch", 1200),
 }
 

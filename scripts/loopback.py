@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-START_SECONDS = 120
+START_SECONDS = 300  # on a machine with much else to do
 COMMON = (
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过"
 )

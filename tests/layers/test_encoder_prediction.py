@@ -17,6 +17,7 @@ from spacy.tokens import Doc
 
 from tests.util import TEXTS
 from xinzhi.layers.bert_runtime import BertRuntime
+from xinzhi.layers.encoder_module import FEW_PIECES, threads_for
 from xinzhi.layers.encoder_runtime import TransformerRuntime
 from xinzhi.layers.encoder_store import STORES, StoredEncoder
 from xinzhi.training.weights import exact_weights
@@ -183,3 +184,20 @@ def test_what_is_saved(nlp: Language) -> None:
     assert stored.config["model_type"] == "bert"
     assert json.loads(stored.tokenizer)["model"]["type"] == "Unigram"
     assert stored.max_pieces == 64
+
+
+@pytest.mark.parametrize(("pieces", "expected"), [(FEW_PIECES, 1), (FEW_PIECES + 1, 2)])
+def test_little_work_is_done_by_one_thread(pieces: int, expected: int) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with threads_for(pieces, "cpu"):
+            assert torch.get_num_threads() == expected
+        assert torch.get_num_threads() == 2
+        with pytest.raises(ValueError, match="lost"), threads_for(pieces, "cpu"):
+            raise ValueError("lost")
+        assert torch.get_num_threads() == 2
+        with threads_for(1, "cuda"):
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

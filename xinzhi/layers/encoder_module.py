@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 MAX_RANK = 8
+FEW_PIECES = 256  # one thread is done with so many before several have found together
 
 
 class TorchEncoder(torch.nn.Module):
@@ -85,9 +88,26 @@ class Predictor:
         """RETURNS (Tensor): As `TorchEncoder.forward`."""
         if not groups:
             return self.mean.new_zeros((0, len(self.mean)))
-        states = [self.runtime(*group) for group in groups]
+        cells = sum(ids.numel() for ids, _ in groups)
+        with threads_for(cells, rows.device.type):
+            states = [self.runtime(*group) for group in groups]
         flat = torch.cat(states) if len(states) > 1 else states[0]
         return pick_rows(flat, rows, ranks, self.mean, self.scale, self.table)
+
+
+@contextmanager
+def threads_for(pieces: int, device_type: str) -> Iterator[None]:
+    """Within this context torch uses one thread if there is little to do: threads that wait sleep
+    (see `xinzhi.__init__`), and are woken for every operation."""
+    threads = torch.get_num_threads()
+    if threads == 1 or pieces > FEW_PIECES or device_type != "cpu":
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def pick_rows(
