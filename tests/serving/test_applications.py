@@ -71,6 +71,25 @@ def test_a_question_is_answered(ruled: str, index: Path) -> None:
     run(ServeSettings(models={"m": ruled}, faq=index, max_text_characters=100), check)
 
 
+def test_a_question_is_never_a_command(index: Path) -> None:
+    texts = [
+        '" OR 1=1 --',
+        "'; DROP TABLE entries; --",
+        'NEAR("a" b)*',
+        "^:{}()[]",
+        "😀",
+        "\n\t ",
+        "a" * 9999,
+    ]
+
+    async def check(client: httpx.AsyncClient, service: Service) -> None:
+        for text in texts:
+            assert (await ask(client, text)).status_code == 200
+        assert (await ask(client)).json()["answers"][0]["id"] == "card"
+
+    run(ServeSettings(faq=index), check)
+
+
 def test_many_callers_get_their_own_answers(index: Path) -> None:
     async def check(client: httpx.AsyncClient, service: Service) -> None:
         names = list(ANSWERS) * 30

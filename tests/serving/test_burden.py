@@ -11,13 +11,14 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import spacy
 
+from .applications import build_database, build_index
 from .leaks import write_plugin
 from .util import rules, saved
 
@@ -46,9 +47,12 @@ def scripts() -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def url(
-    scripts: dict[str, Any], tmp_path_factory: pytest.TempPathFactory, ours: str
+    scripts: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    ours: str,
+    tiny_encoder: Callable[..., Path],
 ) -> Iterator[str]:
-    """A service with a sound pipeline of rules, one of ours, and two with leaks."""
+    """A service: a sound pipeline of rules, one of ours, two with leaks; both applications."""
     folder = tmp_path_factory.mktemp("burden")
     plugin = write_plugin(folder / "plugin")
     models = [f"sound={saved(rules(), folder / 'sound')}", f"ours={ours}"]
@@ -60,7 +64,10 @@ def url(
             nlp.add_pipe(name)
             models.append(f"{name}={saved(nlp, folder / name)}")
     environment = {"PYTHONPATH": str(plugin), "OMP_NUM_THREADS": "1"}
-    with scripts["loopback"].service(*models, environment=environment) as url:
+    index = build_index(folder / "index", tiny_encoder())
+    database = build_database(folder / "posts.duckdb")
+    options = [*models, "--faq", str(index), "--monitor", str(database)]
+    with scripts["loopback"].service(*options, environment=environment) as url:
         yield url
 
 

@@ -177,7 +177,7 @@ def test_a_client_that_goes_cancels_its_work(poisonous: str) -> None:
         gone.set()
         await call
         await asyncio.sleep(0.01)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 5
         assert len(service.engine.queue) == 0
         assert sent[0]["status"] == 499
 

@@ -143,7 +143,7 @@ def test_a_client_that_goes_ends_the_stream(poisonous: str) -> None:
             "query_string": b"",
             "headers": [(b"content-type", b"application/x-ndjson"), (b"host", b"localhost")],
         }
-        await asyncio.wait_for(app(scope, receive, send), 3)
+        await asyncio.wait_for(app(scope, receive, send), 10)
         await asyncio.sleep(0)
         assert len(service.engine.queue) == 0
 

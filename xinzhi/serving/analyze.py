@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
 
 from pydantic_core import to_json
+from spacy.tokens import Doc
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..plain import ResultOptions, to_plain
 from .batching import Plan
 from .bodies import Body, ClientGone, Receive
+from .engine import check_failures
 from .keys import Caller
 from .models import LoadedModel
-from .problems import Problem
+from .problems import Problem, deadline
 from .schemas import ManyTexts, OneText, Options, check, read_json
 from .service import Service
 from .settings import ServeSettings
@@ -52,9 +54,29 @@ async def analyze(service: Service, request: Request) -> Any:
     model, plan, shown = prepare(service, caller, query)
     caller.spend(len(texts))
     note(request, caller, model, texts)
-    work = service.engine.run(texts, plan, partial(to_plain, options=shown))
-    results = await unless_gone(request.receive, work)
+    results = await run(service, request, texts, plan, partial(to_plain, options=shown))
     return reply({"model": model.label, "results": results})
+
+
+async def run(
+    service: Service,
+    request: Request,
+    texts: list[str],
+    plan: Plan,
+    convert: Callable[[Doc], Any],
+) -> list[Any]:
+    """Run the texts of a request.
+
+    service, request: As for `analyze`; the body has been read.
+    texts, plan, convert: As for `Engine.submit`.
+    RETURNS (list): Plain data for each text.
+    RAISES (Problem): 429 if too many texts wait, 504 after the deadline, 500 if the pipeline fails
+        on a text.
+    """
+    future = service.engine.submit(texts, plan, convert)
+    results = await unless_gone(request.receive, future, service.settings.timeout_seconds)
+    check_failures(plan, results)
+    return results
 
 
 def prepare(
@@ -120,25 +142,30 @@ def check_sizes(texts: list[str], settings: ServeSettings) -> None:
             )
 
 
-async def unless_gone(receive: Receive, work: Awaitable[T]) -> T:
-    """Wait for work, or cancel it when the client closes the connection.
+async def unless_gone(receive: Receive, work: Awaitable[T], seconds: float | None = None) -> T:
+    """Wait for work, or cancel it after the deadline, or when the client closes the connection.
 
     receive (Receive): Of the request, whose body has been read.
     work (Awaitable): The work.
+    seconds (float): The longest that it may take; None: the work sees to that.
     RETURNS (T): Its result.
     RAISES (ClientGone): If the client is gone.
+    RAISES (Problem): 504 after the deadline.
     """
-    task = asyncio.ensure_future(work)
+    future = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_disconnect(receive))
+    first = asyncio.FIRST_COMPLETED
     try:
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
+        await asyncio.wait((future, gone), timeout=seconds, return_when=first)
+        if future.done():
+            return future.result()
+        if gone.done():
             raise ClientGone
-        return task.result()
+        raise deadline(seconds or 0)
     finally:
         gone.cancel()
-        if task.cancel():
-            await asyncio.wait((task,))
+        if future.cancel():
+            await asyncio.wait((future,))
 
 
 async def _disconnect(receive: Receive) -> None:

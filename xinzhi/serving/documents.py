@@ -46,6 +46,7 @@ ANALYZE = (400, 403, 404, 408, 413, 415, 422, 429, 500, 504)
 WITHOUT_MODEL = tuple(status for status in ANALYZE if status not in (404, 500))
 SECURITY: dict[str, Any] = {"security": [{"bearer": []}, {"key": []}, {}]}
 PAGE_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"key": []}, {"password": []}, {}]
+NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -165,7 +166,7 @@ def change_version() -> dict[str, Any]:
             200: {"model": replies.SwapReply},
             **problems(400, 403, 404, 408, 409, 413, 415, 422),
         },
-        "openapi_extra": {**SECURITY, **body},
+        "openapi_extra": {**SECURITY, **body, "parameters": [NAME]},
     }
 
 
@@ -174,7 +175,7 @@ def roll_back() -> dict[str, Any]:
     return {
         "summary": "Serve the version before the last change",
         "responses": {200: {"model": replies.SwapReply}, **problems(403, 404, 409)},
-        "openapi_extra": SECURITY,
+        "openapi_extra": {**SECURITY, "parameters": [NAME]},
     }
 
 

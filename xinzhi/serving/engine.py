@@ -106,20 +106,6 @@ class Engine:
         future.add_done_callback(lambda f: self.queue.cancel(jobs) if f.cancelled() else None)
         return future
 
-    async def run(self, texts: list[str], plan: Plan, convert: Callable[[Doc], Any]) -> list[Any]:
-        """Run texts within the deadline.
-
-        texts, plan, convert: As for `submit`.
-        RETURNS (list): Plain data for each text.
-        RAISES (Problem): 429 if too many texts wait, 504 after the deadline, 500 if the pipeline
-            fails on a text.
-        """
-        results = await self.within_deadline(self.submit(texts, plan, convert))
-        for i, result in enumerate(results):
-            if isinstance(result, Failure):
-                raise failed(plan, i)
-        return results
-
     async def within_deadline(self, future: asyncio.Future[list[Any]]) -> list[Any]:
         """RETURNS (list): The results.
 
@@ -145,6 +131,13 @@ class Engine:
         self._rate += 0.1 * (rate - self._rate)
         batch[0].plan.model.texts += len(batch)
         self._metrics.batch(batch, results, seconds)
+
+
+def check_failures(plan: Plan, results: list[Any]) -> None:
+    """RAISES (Problem): 500 if the pipeline has failed on a text."""
+    for i, result in enumerate(results):
+        if isinstance(result, Failure):
+            raise failed(plan, i)
 
 
 def failed(plan: Plan, index: int) -> Problem:

@@ -19,12 +19,13 @@ class Manifest:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def stamp(self) -> int:
-        """RETURNS (int): Changes when the file does."""
+    def stamp(self) -> tuple[int, int]:
+        """RETURNS (tuple): Changes when the file does, twice within a tick of the clock too."""
         try:
-            return self.path.stat().st_mtime_ns
+            found = self.path.stat()
         except OSError:
-            return 0
+            return 0, 0
+        return found.st_mtime_ns, found.st_ino
 
     def read(self) -> dict[str, dict[str, Any]]:
         """RETURNS (dict): The entries; empty without a file.

@@ -9,7 +9,7 @@ import traceback
 import uuid
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .problems import Problem
@@ -31,6 +31,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 class Surroundings:
@@ -91,14 +92,14 @@ class Surroundings:
             )
 
     def _add_headers(self, message: Message, scope: Scope, request: str) -> None:
-        headers = MutableHeaders(scope=message)
-        for name, value in HEADERS.items():
-            headers.setdefault(name, value)
-        headers["X-Request-ID"] = request
-        if scope["path"].startswith("/v1/"):
-            headers.setdefault("Cache-Control", "no-store")
+        own = {name for name, _ in message["headers"]}  # the dashboard has a policy of its own
+        added = [pair for pair in RAW_HEADERS if pair[0] not in own]
+        added.append((b"x-request-id", request.encode("ascii")))
+        if scope["path"].startswith("/v1/") and b"cache-control" not in own:
+            added.append((b"cache-control", b"no-store"))
         if self._service.draining:
-            headers["Connection"] = "close"
+            added.append((b"connection", b"close"))
+        message["headers"] = [*message["headers"], *added]
 
     def _record(self, scope: Scope, status: int, seconds: float, facts: dict[str, Any]) -> None:
         endpoint = getattr(scope.get("route"), "path", "") or "(other)"

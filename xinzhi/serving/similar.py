@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..plain import rounded
-from .analyze import check_sizes, note, read_body, reply, unless_gone
+from .analyze import check_sizes, note, read_body, reply, run
 from .batching import Plan
 from .problems import Problem
 from .schemas import Similar, check
@@ -39,7 +39,7 @@ async def similar(service: Service, request: Request) -> Response:
     caller.spend(len(texts))
     note(request, caller, model, texts)
     plan = Plan(model, tuple(name for name in model.nlp.pipe_names if name != model.encoder))
-    vectors = await unless_gone(request.receive, service.engine.run(texts, plan, embedding))
+    vectors = await run(service, request, texts, plan, embedding)
     results = rounded(rank(vectors[0], vectors[1:]), service.settings.digits)
     return reply({"model": model.label, "results": results})
 

@@ -11,9 +11,9 @@ from spacy.tokens import Doc
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from .batching import Failure, Plan
+from .batching import Plan
 from .bodies import Body, ClientGone, lines
-from .engine import failed
+from .engine import check_failures
 from .keys import Caller
 from .problems import Problem
 from .schemas import Line, check, read_json
@@ -136,10 +136,9 @@ class LineStream(Response):
         engine = self._service.engine
         while not engine.has_room():
             await asyncio.sleep(PAUSE)
-        (result,) = await engine.within_deadline(engine.submit([text], self._plan, self._convert))
-        if isinstance(result, Failure):
-            raise failed(self._plan, 0)
-        return result
+        results = await engine.within_deadline(engine.submit([text], self._plan, self._convert))
+        check_failures(self._plan, results)
+        return results[0]
 
 
 def line_id(value: Any) -> str | int | None:

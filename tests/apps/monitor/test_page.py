@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from xinzhi.apps.monitor.alarms import update_alarms
-from xinzhi.apps.monitor.database import Database, open_database
+from xinzhi.apps.monitor.database import Database
 from xinzhi.apps.monitor.drift import corpus_sample, measure_drift, posts_sample
 from xinzhi.apps.monitor.ingest import ingest
-from xinzhi.apps.monitor.page import dashboard, render_dashboard, write_dashboard
+from xinzhi.apps.monitor.page import render_dashboard, write_dashboard
 from xinzhi.apps.monitor.plots import spark, trend
 from xinzhi.apps.monitor.trends import dashboard_data
 from xinzhi.errors import XinzhiError
@@ -108,18 +108,14 @@ def test_an_empty_database_and_other_labels(opened: Database, write: Write) -> N
     assert "好评" in page
 
 
-def test_a_service_can_mount_it(month: Database, tmp_path: Path) -> None:
-    path = month.path
-    month.connection.close()
-    page, data = dashboard(path), dashboard(path, as_json=True)
-    assert isinstance(page, str)
-    assert isinstance(data, dict)
-    assert len(data["alarms"]) == 2
-    checked(page)
-    with pytest.raises(XinzhiError, match="no database"):
-        dashboard(tmp_path / "nowhere.duckdb")
-    with open_database(path, write=True):
-        pass  # it has let go of the file
+def test_days_that_are_chosen(month: Database) -> None:
+    none = dashboard_data(month, date(2025, 1, 1), date(2025, 1, 2))
+    assert (none["days"], none["totals"]["posts"]) == (["2025-01-01", "2025-01-02"], 0)
+    checked(render_dashboard(none))
+    assert dashboard_data(month, since=date(2025, 1, 1))["span"] == ["2026-01-01", "2026-01-30"]
+    for since, until in ((date(2026, 2, 1), None), (date(2026, 1, 2), date(2026, 1, 1))):
+        with pytest.raises(XinzhiError, match="There is no day from"):
+            dashboard_data(month, since, until)
 
 
 @pytest.mark.parametrize("counts", [[0], [3], [0, 1, 0, 250], [7] * 90])

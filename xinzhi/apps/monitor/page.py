@@ -9,29 +9,12 @@ from typing import Any
 
 from ...files import write_text
 from ...pages import render
-from .database import Database, open_database
+from .database import Database
 from .drift import DriftRow
 from .plots import spark, style_of, trend
 from .trends import dashboard_data
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
-
-def dashboard(
-    path: Path, *, as_json: bool = False, since: date | None = None, until: date | None = None
-) -> str | dict[str, Any]:
-    """The dashboard of a database, for a service to mount: it opens the file for reading, and
-    closes it again.
-
-    path (Path): The database.
-    as_json (bool): The data of the page instead of the page.
-    since, until (date | None): First and last day; the last 60 days of the posts by default.
-    RETURNS (str | dict): HTML, or JSON values.
-    RAISES (XinzhiError): If there is no such database, or another process is writing to it.
-    """
-    with open_database(path) as database:
-        data = dashboard_data(database, since, until)
-    return data if as_json else render_dashboard(data)
 
 
 def write_dashboard(
@@ -46,7 +29,7 @@ def write_dashboard(
 
     database (Database): An open database.
     path (Path): The HTML file.
-    since, until: As for `dashboard`.
+    since, until (date | None): First and last day, see `dashboard_data`.
     drift (Sequence[DriftRow]): To show as well.
     """
     write_text(path, render_dashboard(dashboard_data(database, since, until), drift))
