@@ -83,6 +83,32 @@ def test_results_table() -> None:
         assert len(filled.splitlines()) > 50
 
 
+def test_speed_table() -> None:
+    speed = script("speed_table")
+    results = {
+        "definitions": ["train_vs_stock", "predict_vs_stock", "load_vs_stock"],
+        "spreads": {
+            "train_vs_stock": {"median": 3.456, "low": 3.0, "high": 4.0},
+            "load_vs_stock": {"median": 2.0, "low": 1.5, "high": 2.5},
+        },
+        "settings": {"rounds": 7},
+        "machine": {
+            **{"date": "2026-01-31", "cpu": "CPU", "threads": 2},
+            "versions": dict.fromkeys(["python", "spacy", "torch", "transformers"], "1.2.3"),
+        },
+    }
+    for name, text in speed["MEANING"].items():
+        readme = (ROOT / name).read_text(encoding="utf8")
+        table = speed["table"](text, results)
+        assert "| 3.46× (3.00–4.00) |" in table
+        assert text["load_vs_stock"] in table
+        assert text["predict_vs_stock"] not in table  # not measured
+        assert "2026-01-31" in table
+        filled = speed["fill"](readme, table)
+        assert table in filled
+        assert speed["fill"](filled, table) == filled
+
+
 def test_clean_keeps_what_was_not_made(tmp_path: Path) -> None:
     kept = ["corpus/README.md", "packages/README.md", "assets/a/train.jsonl", "项目.yml"]
     kept += ["assets/encoders/hfl/by-hand/config.json"]
