@@ -36,15 +36,13 @@ def update_command(
     ] = 0.9,
     distillation: Annotated[
         float, typer.Option(help="Weight of staying near the old vectors; 0: off.")
-    ] = 3.0,
-    epochs: Annotated[int, typer.Option(help="Passes over the texts.")] = 4,
+    ] = 1.0,
+    epochs: Annotated[int, typer.Option(help="Passes over the texts.")] = 6,
     learn_rate: Annotated[
-        float | None, typer.Option(help="Highest rate of the heads.", show_default="0.001")
+        float | None, typer.Option(help="Highest rate of the heads.", show_default="0.0015")
     ] = None,
     encoder_scale: Annotated[float, typer.Option(help="… times this for the encoder.")] = 0.1,
-    frozen_layers: Annotated[
-        int | None, typer.Option(help="Lower layers that do not learn.", show_default="a third")
-    ] = None,
+    frozen_layers: Annotated[int, typer.Option(help="Lower layers that do not learn.")] = 0,
     margin: Annotated[
         float, typer.Option(help="By how much the F of an old label may fall.")
     ] = 0.02,

@@ -15,7 +15,7 @@ from ..training.dev_annotation import has_annotation
 from .data import Data
 from .options import Options
 
-RATE, TRANSFORMER_RATE = 1e-3, 2e-5
+RATE, TRANSFORMER_RATE = 1.5e-3, 2e-5
 EVALUATIONS = 3
 OURS_IN_PIECES = "xinzhi.BatchByPieces.v1"
 
@@ -36,7 +36,7 @@ def build_config(nlp: Language, data: Data, train: Path, dev: Path, options: Opt
     config["components"] = {name: {"source": source} for name in nlp.component_names}
     config["initialize"] = {
         "vectors": source if nlp.vocab.vectors.n_keys > 0 else None,
-        "after_init": _continuation(nlp, data, source, options),
+        "after_init": _continuation(data, source, options),
     }
     training = config["training"]
     training["batcher"] = _batcher(training["batcher"])
@@ -85,7 +85,7 @@ def _reader(name: str) -> dict[str, Any]:
     }
 
 
-def _continuation(nlp: Language, data: Data, source: str, options: Options) -> dict[str, Any]:
+def _continuation(data: Data, source: str, options: Options) -> dict[str, Any]:
     return {
         "@callbacks": "xinzhi.Continue.v1",
         "pipeline": source,
@@ -93,17 +93,9 @@ def _continuation(nlp: Language, data: Data, source: str, options: Options) -> d
         "cats": data.new.cats,
         "heads": [list(head) for head in data.new.heads],
         "encoder_scale": options.encoder_scale,
-        "frozen_layers": _frozen_layers(nlp, options),
+        "frozen_layers": options.frozen_layers,
         "distillation": options.distillation,
     }
-
-
-def _frozen_layers(nlp: Language, options: Options) -> int:
-    """RETURNS (int): As set, else a third of the layers of the encoder."""
-    if options.frozen_layers is not None:
-        return options.frozen_layers
-    layers = [e.shims[0].transformer.config.num_hidden_layers for e in encoders(nlp)]  # type: ignore[attr-defined]
-    return min(layers, default=0) // 3
 
 
 def _batcher(batcher: dict[str, Any]) -> dict[str, Any]:

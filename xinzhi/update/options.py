@@ -22,10 +22,10 @@ class Options:
         annotation that is missing.
     distillation (float): Weight of the distance from the old encoder's vectors; 0: none.
     epochs (int): Passes over the training texts.
-    learn_rate (float | None): Highest rate of the heads; None: 0.001, or 0.00002 for a pipeline
+    learn_rate (float | None): Highest rate of the heads; None: 0.0015, or 0.00002 for a pipeline
         with a transformer that is not `xinzhi.Encoder.v1`.
     encoder_scale (float): The encoder learns at this multiple of that.
-    frozen_layers (int | None): So many lower layers of the encoder do not learn; None: a third.
+    frozen_layers (int): So many lower layers of the encoder do not learn; 0: all learn.
     hold_out (float): Share of the texts that is kept for the gate if no test texts are given.
     margin (float): By how much the F-score of an old label may fall.
     alpha (float): A new label has improved if the corrected p-value is below this.
@@ -37,11 +37,11 @@ class Options:
     replay_method: str = "herding"
     annotates: tuple[str, ...] = ()
     trust: float = 0.9
-    distillation: float = 3.0
-    epochs: int = 4
+    distillation: float = 1.0
+    epochs: int = 6
     learn_rate: float | None = None
     encoder_scale: float = 0.1
-    frozen_layers: int | None = None
+    frozen_layers: int = 0
     hold_out: float = 0.2
     margin: float = 0.02
     alpha: float = 0.05
@@ -60,7 +60,7 @@ class Options:
         check_range("epochs", self.epochs, 1)
         check_range("learn rate", self.learn_rate or 1.0, 1e-9, 1.0)
         check_range("encoder scale", self.encoder_scale, 1e-9, 1.0)
-        check_range("frozen layers", self.frozen_layers or 0, 0)
+        check_range("frozen layers", self.frozen_layers, 0)
         check_range("hold out", self.hold_out, 0.01, 0.9)
         check_range("margin", self.margin, 0.0, 1.0)
         check_range("alpha", self.alpha, 1e-9, 1.0)
