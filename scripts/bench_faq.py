@@ -84,7 +84,7 @@ def main(
             faq.ask(text)
         milliseconds = [timed(partial(faq.ask, text)) for text in texts]
         bm25 = Bm25([key.text for key in faq.store.keys()[0]])
-        parts = {
+        parts: dict[str, Callable[[str], Any]] = {
             "ask": faq.ask,
             "encoder": lambda text: faq.embedder.encode([text]),
             "bm25": bm25.scores,
