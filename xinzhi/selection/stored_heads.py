@@ -136,17 +136,18 @@ class Heads:
         """
         fix_random_seed(seed)
         rng = np.random.default_rng(seed)
+        examples = corpus.examples()
         if self.ner:
-            self.ner.initialize(corpus.examples, labels=self.entities)
+            self.ner.initialize(lambda: examples, labels=self.entities)
         if self.cats:
-            self.cats.initialize(corpus.examples, labels=self.heads)
+            self.cats.initialize(lambda: examples, labels=self.heads)
         optimizer = Adam(RATE)
         for _ in range(epochs):
-            order = rng.permutation(len(corpus.gold))
+            order = rng.permutation(len(examples))
             for start in range(0, len(order), BATCH):
-                examples = corpus.part(order[start : start + BATCH].tolist()).examples()
+                batch = [examples[row] for row in order[start : start + BATCH]]
                 for pipe in self.pipes:
-                    pipe.update(examples, sgd=optimizer)
+                    pipe.update(batch, sgd=optimizer)
 
     def score(self, corpus: Corpus) -> dict[str, float]:
         """RETURNS (dict): "entities" (F-score) and "heads" (mean macro F-score), from 0 to 1."""
