@@ -38,8 +38,9 @@ ENGINES = {
     "spark, 2 workers": ("--engine", "spark", "--n-process", "2"),
 }
 NEEDS = {"ray": "ray", "spark": "pyspark"}
-# What the command line of a worker has in it; the first of the local processes is a helper.
-WORKERS = {"local": "spawn_main", "ray": "ray::", "spark": "pyspark.daemon"}
+# What the command line of a worker has in it.
+WORKERS = {"local": "spawn_main", "ray": "MapWorker", "spark": "pyspark.daemon"}
+LONGEST_END = 60  # seconds until everything that a killed command has started must be gone
 SENTENCES = [
     "一网通办真方便，智能客服翻来覆去就一句话。",
     "上海地铁的刷脸门禁很快，老人不用排队。",
@@ -147,15 +148,36 @@ def watch(run: list[str], output: Path, engine: str, kills: dict[str, int]) -> R
             found.megabytes = max(found.megabytes, memory(list(descendants(process.pid))))
             for what in [what for what, at in kills.items() if parts_done(output) >= at]:
                 pids = workers(process.pid, engine) if what == "worker" else [process.pid]
+                started = list(descendants(process.pid))
                 if pids:
                     os.kill(random.choice(pids), signal.SIGKILL)
                     found.killed.append(f"{what} at part {parts_done(output)}")
                     del kills[what]
+                if what == "driver":
+                    process.wait()
+                    check_gone(started)
             time.sleep(0.1)
     found.seconds = time.monotonic() - start
     if process.returncode not in (0, 3) and "driver" not in "".join(found.killed):
         raise SystemExit(f"{' '.join(run)} ended with {process.returncode}; see {output}.log")
     return found
+
+
+def check_gone(pids: list[int]) -> None:
+    """Wait until all of these processes have ended."""
+    end = time.monotonic() + LONGEST_END
+    while left := [pid for pid in pids if is_running(pid)]:
+        if time.monotonic() > end:
+            raise SystemExit(f"Processes {left} of a command that was killed are still there.")
+        time.sleep(0.1)
+
+
+def is_running(pid: int) -> bool:
+    """RETURNS (bool): Whether a process is there and is not a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def digest(output: Path) -> tuple[str, str]:
@@ -179,7 +201,6 @@ def disturb(pipeline: str, source: Path, output: Path, name: str, parts: int) ->
     at = sorted(random.sample(range(1, max(3, parts - 2)), 2))
     kills = {"driver": at[1]} if name == "local, 1 process" else {"worker": at[0], "driver": at[1]}
     first = watch(run, output, options[1], kills)
-    time.sleep(2)  # workers that the dead command has left end by themselves
     return [*first.killed, *watch(run, output, options[1], {}).killed]
 
 
@@ -196,7 +217,7 @@ def measure_plain(pipeline: str, source: Path) -> tuple[float, float]:
 
 
 def check(
-    pipeline: str, folder: Path, documents: int, measured: int, seed: int
+    pipeline: str, folder: Path, engines: list[str], documents: int, measured: int, seed: int
 ) -> tuple[list[dict], bool]:
     """RETURNS (tuple): A row per engine, and whether all outputs are the same."""
     whole, part = folder / "all.jsonl", folder / "part.jsonl"
@@ -207,6 +228,8 @@ def check(
     rows = [{"engine": "nlp.pipe", "seconds": seconds, "megabytes": megabytes}]
     expected, same = digests(pipeline, folder, whole, part, documents), True
     for name, options in ENGINES.items():
+        if options[1] not in engines:
+            continue
         if options[1] in NEEDS and not find_spec(NEEDS[options[1]]):
             print(f"{name}: not installed", flush=True)
             continue
@@ -241,13 +264,14 @@ def main(
     pipeline: Annotated[str, typer.Argument(help="Path or name of a pipeline; a quick one.")],
     documents: Annotated[int, typer.Option(min=10_000)] = 50_000,
     measured: Annotated[int, typer.Option(help="Texts of the runs that are timed.")] = 10_000,
+    engine: Annotated[list[str], typer.Option(help="Which to check.")] = list(WORKERS),  # noqa: B006
     seed: Annotated[int, typer.Option(help="For texts and moments.")] = 0,
     output: Annotated[Path | None, typer.Option("-o", help="JSON file for the table.")] = None,
 ) -> None:
     """Run all engines that are installed and compare what they write."""
     random.seed(seed)
     with TemporaryDirectory(prefix="check-apply-") as folder:
-        rows, same = check(pipeline, Path(folder), documents, measured, seed)
+        rows, same = check(pipeline, Path(folder), engine, documents, measured, seed)
     print(f"\n{'':20} {'seconds':>8} {'MB':>6}  same bytes")
     for row in rows:
         said = {True: "yes", False: "NO"}.get(row.get("same"), "")

@@ -294,6 +294,34 @@ def test_a_killed_worker_is_replaced(
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks into /proc")
+def test_workers_end_with_a_command_that_is_killed(
+    pipeline: str, texts: str, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    add_component(pipeline, "test_slow")
+    run = command(pipeline, texts, tmp_path / "out.jsonl", "--part-size", "2", "--n-process", "2")
+    process = subprocess.Popen(run, env=environment)
+    while not list((tmp_path / ".out.jsonl.parts").glob("*.done.json")):
+        time.sleep(0.01)
+    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert len(workers) >= 2
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 30
+    while any(running(pid) for pid in workers):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def running(pid: str) -> bool:
+    """Whether a process is there and is not a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["ray", "spark"])
 def test_engines_give_the_same(engine: str, pipeline: str, texts: str, tmp_path: Path) -> None:
     pytest.importorskip({"ray": "ray.data", "spark": "pyspark"}[engine])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain
+from threading import Thread
 
 from ...errors import XinzhiError
 from ..parts import Done, Part
@@ -39,7 +41,7 @@ def _in_processes(task: Task, parts: Iterator[Part], workers: int) -> Iterator[D
     while True:
         running: dict[Future[Done], Part] = {}
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        with ProcessPoolExecutor(workers, context, _end_with_parent) as pool:
             try:
                 yield from _drain(pool, task, parts, running, workers * WAITING)
                 return
@@ -54,6 +56,18 @@ def _in_processes(task: Task, parts: Iterator[Part], workers: int) -> Iterator[D
                 )
         logger.warning("A worker was killed; %d parts are done again.", len(lost))
         parts = chain(lost, parts)
+
+
+def _end_with_parent() -> None:
+    """Have a worker end when the command is killed: it would wait for parts for ever."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _drain(
