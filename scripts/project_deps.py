@@ -31,7 +31,7 @@ LOOKUPS = {
     "xinzhi/corpora/formats/__init__.py": ("xinzhi_formats",),
 }
 TRAINING_ONLY = ("spacy_callbacks", "spacy_loggers", "spacy_batchers", "spacy_readers")
-RUNS_PIPELINE = ("train", "calibrate", "evaluate", "package", "verify")
+RUNS_PIPELINE = ("train", "calibrate", "evaluate", "effects", "package", "verify")
 
 
 def library_files(command: str) -> list[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from xinzhi.apps.recommend.records import Item, read_events, read_items
 from xinzhi.errors import XinzhiError
 
+ROOT = Path(__file__).parents[3]
 GOOD = {"id": 1, "text": "太极"}
 
 
@@ -86,3 +88,32 @@ def test_no_file(tmp_path: Path) -> None:
         read_items(tmp_path / "none.jsonl")
     with pytest.raises(XinzhiError, match="has no events"):
         read_events(write(tmp_path / "e.jsonl"), [])
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_movielens(tmp_path: Path, form: str) -> None:
+    source, output = tmp_path / "ml", tmp_path / "out"
+    source.mkdir()
+    if form == "csv":
+        films = (
+            'movieId,title,genres\n1,Toy Story (1995),Comedy|Fantasy\n2,"X, The",(no genres listed)'
+        )
+        stars = "userId,movieId,rating,timestamp\n5,1,4.0,900\n5,2,3.5,800"
+        (source / "movies.csv").write_text(films, encoding="utf8")
+        (source / "ratings.csv").write_text(stars, encoding="utf8")
+    else:
+        story = {
+            "item": 1,
+            "text": "Toy Story (1995)",
+            "genres": ["Comedy", "Fantasy"],
+            "tags": ["fun"],
+        }
+        write(source / "items.jsonl", story, {"item": 2, "text": "X, The", "genres": []})
+        write(source / "users.jsonl", {"user": 5, "ratings": [[1, 4.0, 900], [2, 3.5, 800]]})
+    runpy.run_path(str(ROOT / "scripts" / "movielens.py"))["main"](source, output)
+    items = read_items(output / "items.jsonl")
+    assert [item.words for item in items] == ["Toy Story (1995) (Comedy, Fantasy)", "X, The"]
+    assert [item.time for item in items] == [788918400.0, None]
+    events = read_events(output / "events.jsonl", items)
+    assert (events.names, events.item.tolist()) == (["5"], [1, 0])
+    assert events.liked.tolist() == [False, True]
