@@ -75,6 +75,17 @@ def test_calls() -> None:
     assert json.loads(seen[0].content) == {"text": "杭州", "model": "m", "heads": ["a"]}
 
 
+def test_questions_to_the_knowledge_base() -> None:
+    reply = {"decision": "answer", "answers": [], "none": 0.1}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/v1/faq"
+        assert json.loads(request.content) == {"text": "怎么办？", "k": 3}
+        return httpx.Response(200, json=reply)
+
+    assert both(answer, lambda c: c.ask("怎么办？", k=3), model="m") == [reply] * 2
+
+
 def test_many_texts_in_parts_and_in_order() -> None:
     texts = ["字" * (i % 7) for i in range(450)]
     seen: list[str] = []

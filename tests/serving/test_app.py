@@ -11,7 +11,7 @@ import pytest
 import spacy
 
 from xinzhi.serving.app import STATIC
-from xinzhi.serving.keys import new_key
+from xinzhi.serving.keys import ANYONE, new_key
 from xinzhi.serving.service import Service
 from xinzhi.serving.settings import ApiKey, ServeSettings
 
@@ -289,6 +289,35 @@ def test_many_callers_get_their_own_answers(ours: str) -> None:
         )
 
     run(settings(models={"m": ours}), check)
+
+
+def test_every_text_alone(ours: str) -> None:
+    """Then an answer is the same to the last digit, whatever else is asked at the time."""
+    texts = [f"{i}号居民李雷在上海看病" + "，上海很大" * (i % 5) for i in range(40)]
+
+    async def check(client: httpx.AsyncClient, service: Service) -> None:
+        async def ask(text: str) -> bytes:
+            return (await client.post("/v1/analyze", json={"text": text})).content
+
+        alone = [await ask(text) for text in texts]
+        assert await asyncio.gather(*map(ask, texts)) == alone
+        assert len(json.loads(alone[0])["results"][0]["entities"][0].values()) == 5
+        metrics = service.metrics.render().decode()
+        assert 'xinzhi_batch_texts_bucket{le="1.0",model="m"} 80.0' in metrics
+        assert 'xinzhi_batch_texts_count{model="m"} 80.0' in metrics
+
+    run(settings(models={"m": ours}, deterministic=True, digits=16), check)
+
+
+@pytest.mark.parametrize("precision", [None, "bf16"])
+def test_precision(encoder_pipeline: str, precision: Any) -> None:
+    async def check(client: httpx.AsyncClient, service: Service) -> None:
+        shim = service.store.get("e", ANYONE).nlp.get_pipe("transformer").model.shims[0]
+        assert shim.predict_precision == (precision or "fp32")
+        query = {"text": "智慧城市", "candidates": ["智慧城市"]}
+        assert (await client.post("/v1/similar", json=query)).json()["results"][0]["score"] > 0.999
+
+    run(settings(models={"e": encoder_pipeline}, precision=precision), check)
 
 
 def test_openapi_has_examples_and_limits(ruled: str) -> None:

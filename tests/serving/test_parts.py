@@ -14,7 +14,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from xinzhi.errors import XinzhiError
-from xinzhi.plain import offsets_of, to_json_values
+from xinzhi.plain import offsets_of, rounded, to_json_values
 from xinzhi.serving.batching import BatchQueue, Job, Plan, QueueFull
 from xinzhi.serving.devices import claim_gpu
 from xinzhi.serving.keys import Keyring, TokenBucket, new_key
@@ -138,6 +138,13 @@ def test_plain_values() -> None:
     assert plain["1"] == [[0, 1], ["x"]]
     assert (plain["n"], plain["t"]) == (None, True)
     assert isinstance(plain["o"], str)
+
+
+def test_rounded_values() -> None:
+    value = {"a": [0.123456, 1, True, "0.123456", None, [2 / 3]], "b": {"c": 0.00004}}
+    expected = {"a": [0.1235, 1, True, "0.123456", None, [0.6667]], "b": {"c": 0.0}}
+    assert rounded(value, 4) == expected
+    assert rounded(value, 16) == value
 
 
 def test_labels_of_metrics_are_bounded() -> None:
