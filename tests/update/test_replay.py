@@ -6,7 +6,8 @@ from collections import Counter
 
 import numpy as np
 
-from xinzhi.update.replay import herd_labels, herding, reservoir
+from xinzhi.selection.sampling import reservoir
+from xinzhi.update.replay import herd_labels, herding
 
 
 def test_a_reservoir_is_a_uniform_sample() -> None:

@@ -19,7 +19,7 @@ from ..corpora.record import Problem
 from ..errors import XinzhiError
 from ..evaluation.evaluate import load_pipeline
 from ..files import write_json
-from ..update.replay import reservoir
+from .sampling import reservoir
 from .strategies import STRATEGIES, Pool, choose
 from .uncertainty import combined, task_uncertainty
 from .vectors import document_vectors, mean_vector, unit_rows

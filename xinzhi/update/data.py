@@ -17,12 +17,13 @@ from spacy.vocab import Vocab
 from ..corpora.stratify import stratify
 from ..errors import XinzhiError
 from ..files import replaced_folder
+from ..selection.sampling import reservoir
 from ..selection.vectors import document_vectors
 from ..training.checks import check_corpus
 from ..training.labels import Labels, find_new_labels, labels_of
 from .complete import complete, open_suspects, surfaces_of
 from .options import Options
-from .replay import herd_labels, reservoir
+from .replay import herd_labels
 
 TRAIN, TEST = "train.spacy", "test.spacy"
 POOL = 10  # old texts to choose the replayed ones from, for each of these

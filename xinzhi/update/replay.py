@@ -1,33 +1,13 @@
-"""Which old texts to train on again, so that they are not forgotten: numbers in, numbers out."""
+"""Which old texts to train on again, so that their labels are not forgotten: vectors in, row
+numbers out. (A uniform sample: `selection.sampling.reservoir`.)
+"""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from itertools import zip_longest
-from typing import TypeVar
 
 import numpy as np
-
-T = TypeVar("T")
-
-
-def reservoir(items: Iterable[T], size: int, seed: int = 0) -> list[T]:
-    """A uniform sample of a stream of unknown length (Vitter 1985, algorithm R).
-
-    items (Iterable): The stream; only `size` of them are in memory at a time.
-    size (int): How many to keep.
-    seed (int): Of the random numbers.
-    RETURNS (list): The sample; all items if they are no more than `size`.
-    """
-    rng = random.Random(seed)
-    kept: list[T] = []
-    for number, item in enumerate(items):
-        if number < size:
-            kept.append(item)
-        elif (place := rng.randrange(number + 1)) < size:
-            kept[place] = item
-    return kept
 
 
 def herding(vectors: np.ndarray, size: int) -> list[int]:
