@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from xinzhi.apps.faq.entries import Query
-from xinzhi.apps.faq.learn import PARTS, hold_out, parts, threshold
+from xinzhi.apps.faq.learn import PARTS, answered_share, hold_out, parts, threshold
 from xinzhi.apps.faq.lexical import Bm25
 from xinzhi.apps.faq.ranker import NONE, SUMMARY, Ranker, fit_whether, fit_which
 from xinzhi.apps.faq.searcher import CONTEXT, COSINE, FEATURES, Candidates, fuse, rank_of
@@ -52,6 +52,19 @@ def test_learns_which_and_whether() -> None:
     case = made(rng, 2)
     assert again.probabilities(case) == pytest.approx(ranker.probabilities(case))
     assert again.threshold == ranker.threshold
+
+
+def test_p_none_is_right_for_all_queries_not_for_the_share_that_was_kept() -> None:
+    rng = np.random.default_rng(1)
+    right = [0, 1, 2, 3] * 5 + [NONE] * 20
+    found = [made(rng, choice) for choice in right]
+    case = made(rng, NONE)
+    none = [Ranker.fit(found, right, share).probabilities(case)[-1] for share in (1.0, 0.2)]
+    odds = [value / (1 - value) for value in none]
+    assert odds[1] == pytest.approx(odds[0] * 0.2)
+    some = [Query("a", "x"), Query("b")]
+    assert answered_share(some, [*some, Query("c", "x"), Query("d", "y")]) == pytest.approx(1 / 3)
+    assert answered_share([], []) == 1.0
 
 
 def test_unfitted_follows_the_cosine() -> None:
@@ -105,6 +118,6 @@ def test_bm25_by_hand() -> None:
 
 
 def test_the_threshold_is_conformal() -> None:
-    assert threshold([i / 100 for i in range(1, 100)]) == 0.95
-    assert threshold([i / 20 for i in range(19)]) == 0.9
-    assert threshold([0.1] * 18) == 1.0, "too few to promise anything"
+    assert threshold([i / 100 for i in range(1, 100)]) == 0.96
+    assert threshold([i / 50 for i in range(49)]) == 0.94
+    assert threshold([0.1] * 23) == 0.5, "too few to promise anything"

@@ -21,7 +21,7 @@ from .embedder import Embedder, Encodes
 from .entries import Entry, Query
 from .fine_tune import FineTuning, Progress, fine_tune, no_progress
 from .index import decide
-from .learn import fill, learn_ranker, threshold
+from .learn import answered_share, fill, learn_ranker, threshold
 from .ranker import Ranker
 from .searcher import BM25, COSINE, Candidates, Searcher, rank_of
 from .store import Store
@@ -179,7 +179,7 @@ def judge_ranker(
 ) -> list[Judged]:
     """RETURNS (list[Judged]): Queries against an index with known ones and a ranker."""
     searcher = _searcher(entries, embedder, known)
-    ranker = learn_ranker(searcher, learn_from)
+    ranker = learn_ranker(searcher, learn_from, answered_share(learn_from, known))
     found = searcher.search([query.text for query in judged])
     return [_judge(query, ranker, c) for query, c in zip(judged, found, strict=True)]
 

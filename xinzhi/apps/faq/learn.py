@@ -14,7 +14,7 @@ from .ranker import NONE, Ranker
 from .searcher import Candidates, Searcher
 from .store import ASKED, Key, Store, keys_of
 
-REJECTED = 0.05  # share of queries with an answer that may be told there is none
+REJECTED = 0.04  # share of queries with an answer to be told there is none; 5 % are too many
 ENOUGH = 20  # queries without an answer
 PARTS = 5  # of the cross-validation that finds the threshold; one is kept from fine-tuning
 
@@ -53,7 +53,8 @@ def learn(
     embedder = embedder.rounded()
     store = Store.create(path)
     fill(store, embedder, entries, queries)
-    ranker = learn_ranker(Searcher(store, embedder), unseen or own_queries(entries))
+    share = answered_share(unseen, queries)
+    ranker = learn_ranker(Searcher(store, embedder), unseen or own_queries(entries), share)
     return Learnt(store, embedder, ranker)
 
 
@@ -73,7 +74,7 @@ def fill(
     store.add(entries, zip(keys, vectors, strict=True), replace=False)
 
 
-def learn_ranker(searcher: Searcher, queries: Sequence[Query]) -> Ranker:
+def learn_ranker(searcher: Searcher, queries: Sequence[Query], share: float = 1.0) -> Ranker:
     """Fit the ranker to queries, each of which is hidden when it is searched for.
 
     The threshold of "none" tells `REJECTED` of the queries with an answer that there is none; it is
@@ -87,10 +88,10 @@ def learn_ranker(searcher: Searcher, queries: Sequence[Query]) -> Ranker:
     found, right = training_rows(searcher, queries)
     if not any(choice != NONE for choice in right):
         return Ranker.unfitted()
-    ranker = Ranker.fit(found, right)
+    ranker = Ranker.fit(found, right, share)
     none = []
     for rows, rest in parts(right):
-        other = Ranker.fit([found[i] for i in rest], [right[i] for i in rest])
+        other = Ranker.fit([found[i] for i in rest], [right[i] for i in rest], share)
         none += [other.probabilities(found[i])[-1] for i in rows if right[i] != NONE]
     if none:
         ranker.threshold = threshold(none)
@@ -102,10 +103,10 @@ def threshold(none: Sequence[float]) -> float:
     `REJECTED` are beyond it in expectation, however few were seen.
 
     none (Sequence[float]): P(none) of queries that have an answer.
-    RETURNS (float): What P(none) has to exceed for "no answer".
+    RETURNS (float): What P(none) has to exceed for "no answer"; 0.5 if there are too few.
     """
     rank = math.ceil((len(none) + 1) * (1 - REJECTED))
-    return sorted(none)[rank - 1] if rank <= len(none) else 1.0
+    return sorted(none)[rank - 1] if rank <= len(none) else 0.5
 
 
 def training_rows(
@@ -144,6 +145,12 @@ def hold_out(queries: Sequence[Query]) -> tuple[list[Query], list[Query]]:
     order = sorted((query for query in queries if query.entry), key=lambda query: query.entry)
     rest = order[PARTS - 1 :: PARTS] + [query for query in queries if not query.entry]
     return [query for i, query in enumerate(order) if i % PARTS != PARTS - 1], rest
+
+
+def answered_share(some: Sequence[Query], queries: Sequence[Query]) -> float:
+    """RETURNS (float): How much of the queries with an answer is among some of them."""
+    count = sum(bool(query.entry) for query in queries)
+    return sum(bool(query.entry) for query in some) / count if count else 1.0
 
 
 def own_queries(entries: Sequence[Entry]) -> list[Query]:

@@ -41,11 +41,12 @@ class Ranker:
         self.whether, self.threshold = whether, threshold
 
     @classmethod
-    def fit(cls, found: Sequence[Candidates], right: Sequence[int]) -> Ranker:
+    def fit(cls, found: Sequence[Candidates], right: Sequence[int], share: float = 1.0) -> Ranker:
         """Fit both models.
 
         found (Sequence[Candidates]): Of each query; each has candidates.
         right (Sequence[int]): The number of the right candidate, or NONE.
+        share (float): What share of the queries with an answer these are.
         RETURNS (Ranker): The ranker; its threshold is 0.5.
         """
         answered = [(c.features, i) for c, i in zip(found, right, strict=True) if i != NONE]
@@ -54,6 +55,7 @@ class Ranker:
         ranker = cls(which, mean, scale, np.zeros(0), 0.5)
         rows = np.stack([ranker.summary(candidates) for candidates in found])
         ranker.whether = fit_whether(rows, np.array([i == NONE for i in right]))
+        ranker.whether[-1] += np.log(share)
         return ranker
 
     @classmethod
