@@ -40,7 +40,7 @@ ENGINES = {
 NEEDS = {"ray": "ray", "spark": "pyspark"}
 # What the command line of a worker has in it.
 WORKERS = {"local": "spawn_main", "ray": "MapWorker", "spark": "pyspark.daemon"}
-LONGEST_END = 60  # seconds until everything that a killed command has started must be gone
+LONGEST_END = 60  # seconds until the workers of a killed command must be gone
 SENTENCES = [
     "一网通办真方便，智能客服翻来覆去就一句话。",
     "上海地铁的刷脸门禁很快，老人不用排队。",
@@ -148,7 +148,7 @@ def watch(run: list[str], output: Path, engine: str, kills: dict[str, int]) -> R
             found.megabytes = max(found.megabytes, memory(list(descendants(process.pid))))
             for what in [what for what, at in kills.items() if parts_done(output) >= at]:
                 pids = workers(process.pid, engine) if what == "worker" else [process.pid]
-                started = list(descendants(process.pid))
+                started = workers(process.pid, engine)
                 if pids:
                     os.kill(random.choice(pids), signal.SIGKILL)
                     found.killed.append(f"{what} at part {parts_done(output)}")
