@@ -64,7 +64,7 @@ class SharedTrainer(Trainer):
 
     def _evaluate(self, batch: Batch, losses: dict[str, float]) -> tuple[float, dict[str, float]]:
         """The first process evaluates, the others learn the score."""
-        how = "This is a fault in xinzhi or in a component: after the same steps it is the same."
+        how = "Use machines of one kind: another processor may round the same steps differently."
         self.group.check_same(weights_hash(self.nlp), "The hash of the weights", how)
         said: Info = {}
         if self.group.is_first:
