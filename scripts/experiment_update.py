@@ -105,7 +105,7 @@ STAGES: dict[str, Callable[[Path, Path], Path]] = {
     "base": train_on("old", "base", 500),
     "ours": update_with("new", "ours", OURS),
     "naive": update_with("new", "naive", NAIVE),
-    "poisoned": update_with("poisoned", "poisoned", replace(OURS, epochs=3)),
+    "poisoned": update_with("poisoned", "poisoned", replace(OURS, epochs=1)),
     "scratch": train_on("all", "scratch", 1200),
 }
 
