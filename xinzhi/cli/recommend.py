@@ -42,7 +42,7 @@ def train_cli(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the recommender.")],
     encoder: EncoderOption = "e5-small",
     cache: CacheOption = None,
-    steps: StepsOption = 300,
+    steps: StepsOption = 100,
     graph: Annotated[
         bool, typer.Option("--graph", help="A vector index, for hundreds of thousands of items.")
     ] = False,
@@ -100,7 +100,7 @@ def evaluate_cli(
     events: EventsArgument,
     encoder: EncoderOption = "e5-small",
     cache: CacheOption = None,
-    steps: StepsOption = 300,
+    steps: StepsOption = 100,
     window: Annotated[
         list[float] | None,
         typer.Option(

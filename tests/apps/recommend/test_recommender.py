@@ -112,6 +112,15 @@ def test_the_hybrid_beats_popularity_on_the_sample(items: list[Item], events: Ev
     assert cold["hybrid"]["ndcg@10"]["mean"] > cold["popularity"]["ndcg@10"]["mean"]
 
 
+@pytest.mark.parametrize("shares", [(0.5,), (0.8, 0.6), (0.5, 1.5), (0.0, 0.5), (0.5, 0.5)])
+def test_windows_that_make_no_sense(
+    items: list[Item], events: Events, shares: tuple[float, ...]
+) -> None:
+    catalogue = make_catalogue(items, encode([item.words for item in items]))
+    with pytest.raises(XinzhiError, match="make no sense"):
+        evaluate(catalogue, events, QUICK, shares)
+
+
 def test_what_comes_later_changes_nothing(items: list[Item], events: Events) -> None:
     """Rankings at a time are the same whatever happens afterwards."""
     pytest.importorskip("implicit", reason="needs the extra 'recommend'")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import XinzhiError
 from .baselines import Score, als, item_neighbours, newest, popularity, words
 from .catalogue import Catalogue
 from .hybrid import Hybrid, Settings, fit_ranker, learn
@@ -101,7 +102,13 @@ def evaluate(
     progress (Callable): Gets a line after every window.
     RETURNS (dict): "all": the whole catalogue; "cold": only items without any event before the
         window, for queries with targets among these.
+    RAISES (XinzhiError): If the shares are not two or more, rising, from 0 to 1.
     """
+    if len(shares) < 2 or list(shares) != sorted({s for s in shares if 0 < s <= 1}):
+        raise XinzhiError(
+            f"The windows {', '.join(map(str, shares))} make no sense.",
+            "Give two shares of the events or more, rising, up to 1: --window 0.8 --window 1.",
+        )
     everything, cold = Outcome(), Outcome()
     times = [time_at(events, share) for share in shares]
     for start, end in pairwise(times):

@@ -34,7 +34,7 @@ class TowerSettings:
     seed (int): Of the random numbers.
     """
 
-    steps: int = 300
+    steps: int = 100
     batch_size: int = 128
     negatives: int = 256
     learn_rate: float = 3e-3
