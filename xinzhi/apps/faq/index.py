@@ -128,7 +128,8 @@ class Faq:
         check_range("k", k, 1)
         if self.store.version() != self._version:
             self._refresh()
-        found = self._searcher.search(texts)
+        searcher, entries = self._state
+        found = searcher.search(texts)
         replies = []
         for text, candidates in zip(texts, found, strict=True):
             if not text.strip() or not candidates.ids:
@@ -136,7 +137,7 @@ class Faq:
                 continue
             probabilities = self.ranker.probabilities(candidates)
             order = np.argsort(-probabilities[:-1], kind="stable")[:k]
-            answers = [self._answer(candidates.ids[i], probabilities[i]) for i in order]
+            answers = [_answer(entries[candidates.ids[i]], probabilities[i]) for i in order]
             replies.append(self._reply(answers, float(probabilities[-1])))
         return replies
 
@@ -176,25 +177,14 @@ class Faq:
     @property
     def entries(self) -> dict[str, Entry]:
         """RETURNS (dict): Every entry by its id."""
-        return self._entries
+        return self._state[1]
 
     def _refresh(self) -> None:
         """Read the store; once more if another process changes it meanwhile."""
         self._version = -1
         while self._version != self.store.version():
             self._version = self.store.version()
-            self._entries = self.store.entries()
-            self._searcher = Searcher(self.store, self.embedder)
-
-    def _answer(self, name: str, probability: float) -> Answer:
-        entry = self._entries[name]
-        return Answer(
-            id=name,
-            question=entry.question,
-            answer=entry.answer,
-            intent=entry.intent,
-            probability=float(probability),
-        )
+            self._state = (Searcher(self.store, self.embedder), self.store.entries())
 
     def _reply(self, answers: list[Answer], none: float) -> Reply:
         decision = decide([a["probability"] for a in answers], none, self.ranker.threshold)
@@ -213,6 +203,16 @@ def decide(probabilities: Sequence[float], none: float, threshold: float) -> str
         return "none"
     best, second = (*probabilities, 0.0)[:2]
     return "clarify" if second >= CLOSE * best else "answer"
+
+
+def _answer(entry: Entry, probability: float) -> Answer:
+    return Answer(
+        id=entry.id,
+        question=entry.question,
+        answer=entry.answer,
+        intent=entry.intent,
+        probability=float(probability),
+    )
 
 
 def _read_ranker(path: Path) -> Ranker:
