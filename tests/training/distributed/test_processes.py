@@ -71,8 +71,11 @@ def pair(made_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(made_project, folder, dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        settings = without_dropout()
-        done = run("two", *(f"--{name}={value}" for name, value in settings.items()))
+        settings = [f"--{name}={value}" for name, value in without_dropout().items()]
+        for _ in range(3):  # the port that torch has found free may be another's by now
+            done = run("two", *settings, "--max-restarts", "0")
+            if done.returncode == 0:
+                break
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Initialising") == 1  # only the first process prints
     return folder
