@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from xinzhi.encoders.loading import config_dict
-from xinzhi.layers.bert_runtime import BertRuntime, supports
+from xinzhi.layers.bert_runtime import BertRuntime, product_rows, supports
 from xinzhi.layers.encoder_runtime import TransformerRuntime, make_runtime
 
 SIZES: dict[str, Any] = {
@@ -116,3 +116,17 @@ def test_autocast_where_transformers_runs() -> None:
         rounded = TransformerRuntime(model, torch.bfloat16)(ids, mask)
     assert not rounded.float().equal(exact)
     torch.testing.assert_close(rounded.float()[:14], exact[:14], atol=0.1, rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [(1, 16), (16, 16), (17, 32), (256, 256), (257, 288), (512, 512), (513, 576), (4096, 4096)],
+)
+def test_products_have_few_sizes(rows: int, expected: int) -> None:
+    assert product_rows(rows) == expected
+
+
+def test_a_few_kernels_serve_all_lengths() -> None:
+    sizes = [product_rows(rows) for rows in range(1, 4097)]
+    assert len(set(sizes)) <= 48  # 4 products each: fewer than the kernels that are kept
+    assert all(0 <= size - rows < max(16, rows / 8) for rows, size in enumerate(sizes, 1))
