@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from readme import fill
 
 ROOT = Path(__file__).resolve().parent.parent
-START, END = "<!-- results:start -->", "<!-- results:end -->"
+SECTION = "results"
 PIPELINES = {"smartcity": "model-calibrated", "stock": "model-best"}
 HEADS = ("topic", "sentiment")
 TEXT = {
@@ -64,12 +65,6 @@ def table(text: Mapping[str, Any], rows: Sequence[list[str]], scores: Mapping[st
     return f"{body}\n\n{text['note'].format(**facts)}"
 
 
-def fill(readme: str, content: str) -> str:
-    """RETURNS (str): The README with the part between the markers replaced."""
-    before, rest = readme.split(START)
-    return f"{before}{START}\n{content}\n{END}{rest.split(END)[1]}"
-
-
 def main() -> None:
     """Read the scores of both pipelines and write both READMEs."""
     rows = []
@@ -87,7 +82,8 @@ def main() -> None:
     for readme, text in TEXT.items():
         path = ROOT / readme
         path.write_text(
-            fill(path.read_text(encoding="utf8"), table(text, rows, scores)), encoding="utf8"
+            fill(path.read_text(encoding="utf8"), SECTION, table(text, rows, scores)),
+            encoding="utf8",
         )
         print(f"✔ {readme}")
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from readme import fill
 
 ROOT = Path(__file__).resolve().parent.parent
-START, END = "<!-- speed:start -->", "<!-- speed:end -->"
+SECTION = "speed"
 MEANING = {
     "README.md": {
         "header": ["xinzhi", "median of {rounds} turns (lowest–highest)"],
@@ -60,18 +61,12 @@ def table(text: Mapping[str, Any], results: Mapping[str, Any]) -> str:
     return f"{body}\n\n{text['note'].format(**machine['versions'], **machine)}"
 
 
-def fill(readme: str, content: str) -> str:
-    """RETURNS (str): The README with the part between the markers replaced."""
-    before, rest = readme.split(START)
-    return f"{before}{START}\n{content}\n{END}{rest.split(END)[1]}"
-
-
 def main(results: Path) -> None:
     """Write both READMEs."""
     measured = json.loads(results.read_text(encoding="utf8"))
     for readme, text in MEANING.items():
         path = ROOT / readme
-        content = fill(path.read_text(encoding="utf8"), table(text, measured))
+        content = fill(path.read_text(encoding="utf8"), SECTION, table(text, measured))
         path.write_text(content, encoding="utf8")
         print(f"✔ {readme}")
 

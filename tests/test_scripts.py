@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import runpy
+import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -36,7 +38,9 @@ SCORES: dict[str, Any] = {
 
 
 def script(name: str) -> dict[str, Any]:
-    return runpy.run_path(str(ROOT / "scripts" / f"{name}.py"))
+    folder = ROOT / "scripts"
+    with patch.object(sys, "path", [str(folder), *sys.path]):  # as `python scripts/NAME.py` has it
+        return runpy.run_path(str(folder / f"{name}.py"))
 
 
 def test_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,9 +81,9 @@ def test_results_table() -> None:
         table = results["table"](results["TEXT"][name], [row], SCORES)
         assert "2026-01-31" in table
         assert len({line.count("|") for line in table.splitlines()[:3]}) == 1
-        filled = results["fill"](readme, table)
+        filled = results["fill"](readme, results["SECTION"], table)
         assert table in filled
-        assert results["fill"](filled, table) == filled
+        assert results["fill"](filled, results["SECTION"], table) == filled
         assert len(filled.splitlines()) > 50
 
 
@@ -104,9 +108,9 @@ def test_speed_table() -> None:
         assert text["load_vs_stock"] in table
         assert text["predict_vs_stock"] not in table  # not measured
         assert "2026-01-31" in table
-        filled = speed["fill"](readme, table)
+        filled = speed["fill"](readme, speed["SECTION"], table)
         assert table in filled
-        assert speed["fill"](filled, table) == filled
+        assert speed["fill"](filled, speed["SECTION"], table) == filled
 
 
 def test_clean_keeps_what_was_not_made(tmp_path: Path) -> None:

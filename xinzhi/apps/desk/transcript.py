@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import XinzhiError
-from ..faq.entries import read_records
+from ..json_lines import read_records
 from .desk import Desk, Outcome
 from .rules import ROUTES
 

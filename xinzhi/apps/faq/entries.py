@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...errors import XinzhiError
+from ..json_lines import read_records, unique_by_id
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,8 @@ def read_entries(path: Path) -> list[Entry]:
     RETURNS (list[Entry]): Its entries.
     RAISES (XinzhiError): If there is none, one is incomplete, or two have the same id.
     """
-    lines: dict[str, int] = {}
-    entries = []
-    for line, record in read_records(path):
-        entry = _entry(record, f"{path}:{line}")
-        if entry.id in lines:
-            raise XinzhiError(
-                f"{path}:{line}: the id '{entry.id}' is that of line {lines[entry.id]}, too.",
-                "Give every entry an id of its own.",
-            )
-        lines[entry.id] = line
-        entries.append(entry)
+    found = ((line, _entry(record, f"{path}:{line}")) for line, record in read_records(path))
+    entries = unique_by_id(found, path, "entry")
     if not entries:
         raise XinzhiError(f"{path} has no entries.", 'Write {"id", "question", "answer"} a line.')
     return entries
@@ -132,29 +123,3 @@ def _text(record: dict[str, Any], key: str, place: str) -> str:
     if any("\ud800" <= char <= "\udfff" for char in value):
         raise XinzhiError(f"{place}: '{key}' has half a character.", "Correct the line.")
     return value
-
-
-def read_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Read JSON Lines.
-
-    path (Path): The file, in UTF-8.
-    YIELDS (tuple): The number of a line, and its object; empty lines are passed over.
-    RAISES (XinzhiError): If it cannot be read, or a line is no JSON object.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as err:
-        raise XinzhiError(f"{path} cannot be read: {err}.", "Name a JSONL file in UTF-8.") from err
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            yield number, _record(line, f"{path}:{number}")
-
-
-def _record(line: str, place: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except ValueError as err:
-        raise XinzhiError(f"{place}: this is not JSON: {err}.", "Correct the line.") from err
-    if not isinstance(record, dict):
-        raise XinzhiError(f"{place}: this is no JSON object.", "Correct the line.")
-    return record

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import XinzhiError
+from ..json_lines import unique_by_id
 
 
 @dataclass(frozen=True)
@@ -66,17 +67,8 @@ def read_items(path: Path) -> list[Item]:
     RETURNS (list[Item]): The items.
     RAISES (XinzhiError): If there is none, one is incomplete, or two have the same id.
     """
-    items: list[Item] = []
-    lines: dict[str, int] = {}
-    for line, record in _records(path):
-        item = _item(record, f"{path}:{line}")
-        if item.id in lines:
-            raise XinzhiError(
-                f"{path}:{line}: the id '{item.id}' is that of line {lines[item.id]}, too.",
-                "Give every item an id of its own.",
-            )
-        lines[item.id] = line
-        items.append(item)
+    found = ((line, _item(record, f"{path}:{line}")) for line, record in _records(path))
+    items = unique_by_id(found, path, "item")
     if not items:
         raise XinzhiError(f"{path} has no items.", 'Write {"id", "text"} a line.')
     return items
