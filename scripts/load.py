@@ -184,9 +184,10 @@ async def ask_all(
 
 
 def service_cpu(url: str) -> float:
-    """RETURNS (float): Seconds of processor time that the service has used."""
+    """RETURNS (float): Seconds of processor time that the service has used; nan if it has several
+    workers, which do not report it."""
     text = httpx.get(f"{url}/metrics", trust_env=False).raise_for_status().text
-    return read_metrics(text)["process_cpu_seconds_total"]
+    return read_metrics(text).get("process_cpu_seconds_total", float("nan"))
 
 
 def judge(load: Load, expected: dict[str, bytes], tolerance: float) -> Verdict:
@@ -264,6 +265,7 @@ def main(
     most_others: Annotated[
         float, typer.Option(help="Share of answers that may be others than that")
     ] = 0.0,
+    workers: Annotated[int, typer.Option(help="Processes of the service")] = 1,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Every text alone; every byte must be equal")
     ] = False,
@@ -272,7 +274,8 @@ def main(
     """Measure, print, and judge."""
     texts = read_texts(file)
     load, pipe = Load(), Pipe(pipeline, texts, precision)
-    options = ["--set", f"precision={precision}"] if precision else []
+    options = ["--workers", str(workers)]
+    options += ["--set", f"precision={precision}"] if precision else []
     with service(pipeline, *options, *(EXACT if deterministic else ()), log=log) as url:
         expected = asyncio.run(ask_each(url, texts))
         pipe.run(pipe_seconds)

@@ -69,8 +69,8 @@ def test_same_vectors_as_transformers(name: str, dtype: torch.dtype, atol: float
     assert isinstance(runtime, BertRuntime)
     with torch.inference_mode():
         expected = model(input_ids=ids, attention_mask=mask).last_hidden_state
-        found = runtime(ids, mask).float().view_as(expected)
-        longest = runtime(ids[:1], mask[:1])  # nothing to mask
+        found = runtime([(ids, mask)]).float().view_as(expected)
+        longest = runtime([(ids[:1], mask[:1])])  # nothing to mask
     torch.testing.assert_close(found[mask], expected[mask], atol=atol, rtol=1e-4)
     torch.testing.assert_close(longest.float(), expected[0], atol=atol, rtol=1e-4)
 
@@ -97,7 +97,7 @@ def test_anything_else_runs_in_transformers(config: PretrainedConfig) -> None:
     assert runtime.model is model  # no copy
     with torch.inference_mode():
         expected = model(input_ids=ids, attention_mask=mask).last_hidden_state
-        torch.testing.assert_close(runtime(ids, mask), expected.flatten(0, 1))
+        torch.testing.assert_close(runtime([(ids, mask)]), expected.flatten(0, 1))
 
 
 def test_weights_that_a_plain_bert_does_not_have_are_not_ignored() -> None:
@@ -112,8 +112,8 @@ def test_autocast_where_transformers_runs() -> None:
     model = AutoModel.from_config(AlbertConfig(**SIZES, embedding_size=32)).eval()
     ids, mask = batch(0)
     with torch.inference_mode():
-        exact = TransformerRuntime(model, torch.float32)(ids, mask)
-        rounded = TransformerRuntime(model, torch.bfloat16)(ids, mask)
+        exact = TransformerRuntime(model, torch.float32)([(ids, mask)])
+        rounded = TransformerRuntime(model, torch.bfloat16)([(ids, mask)])
     assert not rounded.float().equal(exact)
     torch.testing.assert_close(rounded.float()[:14], exact[:14], atol=0.1, rtol=0.1)
 

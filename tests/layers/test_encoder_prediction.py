@@ -172,11 +172,16 @@ def test_a_copy_for_another_process_leaves_the_converted_weights_behind(nlp: Lan
     np.testing.assert_allclose(vectors(nlp(TEXTS[0])), expected, atol=1e-6)
 
 
-def test_padding_does_not_change_a_vector(nlp: Language) -> None:
-    texts = [text[:n] for n in (1, 3, 9, 20) for text in TEXTS[:4]]
-    together = [vectors(doc) for doc in nlp.pipe(texts)]
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("batch_size", [2, 5, 16])
+def test_a_text_gets_the_same_vectors_alone_and_in_any_batch(
+    nlp: Language, precision: str, batch_size: int
+) -> None:
+    shim(nlp).predict_precision = precision
+    texts = [text[:n] for n in (1, 3, 9, 20) for text in TEXTS[:4]] + ["，".join(TEXTS[:9])]
+    together = [vectors(doc) for doc in nlp.pipe(texts, batch_size=batch_size)]
     for text, found in zip(texts, together, strict=True):
-        np.testing.assert_allclose(found, vectors(nlp(text)), atol=1e-5)
+        np.testing.assert_array_equal(found, vectors(nlp(text)))
 
 
 def test_what_is_saved(nlp: Language) -> None:

@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from xinzhi.layers import linear
-from xinzhi.layers.linear import PackedLinear, PlainLinear, can_pack, make_linear
+from xinzhi.layers.linear import (
+    PackedLinear,
+    PlainLinear,
+    can_pack,
+    make_linear,
+    rounds_by_rows,
+)
 
 FORMS = [PlainLinear, PackedLinear]
 
@@ -48,3 +54,28 @@ def test_half_precision_weights_are_taken_up() -> None:
     layer = make_linear(weight, bias, torch.float32)
     with torch.inference_mode():
         assert layer(torch.ones(2, 16)).eq(16.0).all()
+
+
+@pytest.mark.parametrize(("n_out", "n_in"), [(384, 384), (384, 1536), (1536, 384), (32, 64)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_row_does_not_depend_on_the_number_of_rows(
+    n_out: int, n_in: int, dtype: torch.dtype
+) -> None:
+    if not can_pack(dtype):
+        pytest.skip(f"this torch cannot pack {dtype} on this CPU")
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(n_out, n_in, generator=generator) / n_in**0.5
+    X = torch.randn(640, n_in, generator=generator).to(dtype)
+    residual = torch.randn(640, n_out, generator=generator).to(dtype)
+    layer = make_linear(weight, weight[:, 0], dtype)
+    if n_in == 1536 and dtype != torch.float32 and not rounds_by_rows(n_out, n_in, dtype):
+        pytest.skip("this CPU sums so many features in an order that blocks of rows do not settle")
+    with torch.inference_mode():
+        whole = layer.add(X, residual)
+        for rows in (16, 32, 48, 128, 256, 480, 512):
+            assert layer.add(X[:rows], residual[:rows]).equal(whole[:rows]), rows
+
+
+def test_blocks_are_not_used_where_they_are_not_needed() -> None:
+    assert not rounds_by_rows(384, 384, torch.bfloat16)
+    assert not rounds_by_rows(384, 1536, torch.float32)

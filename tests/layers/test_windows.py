@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xinzhi.layers.windows import batch_by_padded_size, owned_ranges, split_windows
+from xinzhi.layers.windows import (
+    batch_by_length,
+    batch_by_padded_size,
+    owned_ranges,
+    split_windows,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,3 +45,19 @@ def test_groups_hold_every_sequence_once_within_the_limit(lengths: list[int], li
     for group in groups:
         longest = max(lengths[i] for i in group)
         assert len(group) == 1 or longest * len(group) <= limit
+
+
+def test_groups_of_one_length_fill_calls() -> None:
+    lengths = np.array([8, 16, 8, 8, 24, 16, 8], dtype=np.int64)
+    groups = batch_by_length(lengths, limit=48)
+    assert [group.tolist() for group in groups] == [[4], [1], [5], [0, 2, 3, 6]]
+
+
+@given(st.lists(st.integers(1, 60), max_size=50), st.integers(1, 200))
+def test_groups_of_one_length_hold_every_sequence_once(lengths: list[int], limit: int) -> None:
+    groups = batch_by_length(np.array(lengths, dtype=np.int64), limit)
+    assert sorted(i for group in groups for i in group.tolist()) == list(range(len(lengths)))
+    for group in groups:
+        found = {lengths[i] for i in group}
+        assert len(found) == 1
+        assert len(group) == 1 or len(group) * found.pop() <= limit

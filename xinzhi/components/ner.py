@@ -315,7 +315,8 @@ class EntityTagger(HeadPipe):
         calibration = self.cfg["calibration"]
         entities = decode(scores, temperature=calibration.get("temperature", 1.0))
         probs = rescale(entities.probs, calibration.get("scale", 1.0), calibration.get("bias", 0.0))
-        return Entities(entities.doc, entities.spans, probs)
+        # Rounded: the last digits of double precision depend on what else is in the batch.
+        return Entities(entities.doc, entities.spans, probs.astype("float32"))
 
     def predict_scores(self, docs: list[Doc]) -> TagScores | None:
         """RETURNS (TagScores): What the entities are decoded from; None without a token."""

@@ -14,6 +14,7 @@ from thinc.types import Floats2d
 
 from ..ranges import check_head_settings
 from .head import torch_head
+from .linear import HeadLinear
 from .pooling import Pooling
 
 
@@ -52,8 +53,8 @@ class DocScorer(torch.nn.Module):
         self.pooling = Pooling(n_in, pooling)
         self.norm = torch.nn.LayerNorm(n_in)
         self.dropout = torch.nn.Dropout(dropout)
-        self.hidden = torch.nn.Linear(n_in, hidden_width) if hidden_width else None
-        self.outputs = torch.nn.ModuleList(torch.nn.Linear(hidden_width or n_in, n) for n in n_out)
+        self.hidden = HeadLinear(n_in, hidden_width) if hidden_width else None
+        self.outputs = torch.nn.ModuleList(HeadLinear(hidden_width or n_in, n) for n in n_out)
 
     def forward(
         self, vectors: torch.Tensor, lengths: np.ndarray, _: None

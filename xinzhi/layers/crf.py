@@ -83,7 +83,7 @@ def exponentials(
     dtype = torch.float32 if scores.device.type == "mps" else torch.float64
     legal = scores if allowed is None else scores.masked_fill(~allowed, -torch.inf)
     shift = legal.detach().amax(-2)
-    weights = (legal - shift.unsqueeze(-2)).clamp(min=-MAX_GAP).exp().to(dtype)
+    weights = (legal - shift.unsqueeze(-2)).clamp(min=-MAX_GAP).to(dtype).exp()
     if allowed is not None:
         weights = weights * allowed
     return weights, transitions.to(dtype).exp(), shift

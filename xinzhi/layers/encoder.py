@@ -22,8 +22,9 @@ from ..encoders.tokenizer import PieceTokenizer
 from ..encoders.vocabulary import isolate_han, trim_vocabulary
 from ..errors import XinzhiError
 from .encoded import EncodedDoc
-from .encoder_batch import PreparedBatch, prepare_batch
+from .encoder_batch import Grouping, PreparedBatch, prepare_batch
 from .encoder_module import standardisation
+from .encoder_runtime import Runtime
 from .encoder_shim import EncoderShim
 from .encoder_store import STORES
 from .freezing import LayerPolicy
@@ -37,7 +38,6 @@ if TYPE_CHECKING:  # prediction can do without them, see encoded.py
 HAN_MODES = ("rank", "isolate", "merge")
 SMALLEST_WINDOW = 8
 SAMPLE = 128
-GROUP_COST = 64  # a forward call costs as much as so many pieces, measured on CPU in bf16
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class EncoderModel(Model):
         return _shim(self).transformer
 
     @property
-    def runtime(self) -> torch.nn.Module:
+    def runtime(self) -> Runtime:
         """RETURNS (Module): What encodes in prediction, see `encoder_runtime`."""
         return _shim(self).predictor.runtime
 
@@ -331,14 +331,14 @@ def _prepare(model: Model, docs: list[Doc], is_train: bool) -> PreparedBatch:
     tokenizer = shim.tokenizer
     special = len(tokenizer.prefix) + len(tokenizer.suffix)
     window = min(settings.window, shim.max_pieces - special)
+    most = settings.group_pieces
     return prepare_batch(
         docs,
         tokenizer,
         window=window,
         overlap=min(settings.overlap, window // 2),
-        group_pieces=settings.group_pieces,
+        grouping=Grouping(most) if is_train else shim.predictor.runtime.grouping(most),
         per_token=settings.han == "rank",
-        per_group=0 if is_train else GROUP_COST,
     )
 
 

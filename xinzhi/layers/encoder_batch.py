@@ -13,9 +13,24 @@ from thinc.types import Ints1d, Ragged
 
 from ..encoders.tokenizer import Pieces, PieceTokenizer
 from .alignment import align_pieces
-from .windows import batch_by_padded_size, owned_ranges, split_windows
+from .windows import batch_by_length, batch_by_padded_size, owned_ranges, split_windows
 
 Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """How sequences are put into padded groups.
+
+    pieces (int): Largest padded size of one group.
+    per_group (int): What a group costs, see `batch_by_padded_size`.
+    step (int): If not 0, every sequence is padded to a multiple of it, whatever it is together
+        with, and groups are of equal length, see `batch_by_length`.
+    """
+
+    pieces: int
+    per_group: int = 0
+    step: int = 0
 
 
 @dataclass
@@ -66,18 +81,16 @@ def prepare_batch(
     *,
     window: int,
     overlap: int,
-    group_pieces: int,
+    grouping: Grouping,
     per_token: bool,
-    per_group: int = 0,
 ) -> PreparedBatch:
     """Cut docs into pieces, windows and padded groups.
 
     docs (Sequence[Doc]): The docs, of any length, empty ones too.
     tokenizer (PieceTokenizer): The tokenizer.
     window, overlap (int): In pieces, special tokens not counted.
-    group_pieces (int): Largest padded size of one group.
+    grouping (Grouping): How to group the windows.
     per_token (bool): One vector per token of a piece instead of one per piece.
-    per_group (int): See `batch_by_padded_size`.
     RETURNS (PreparedBatch): The inputs, and where the outputs go.
     """
     with_tokens = [doc for doc in docs if len(doc)]
@@ -95,9 +108,8 @@ def prepare_batch(
         for doc, start, end, _ in windows
     ]
     ids = [sequence if len(sequence) else np.array([tokenizer.pad_id]) for sequence in ids]
-    groups, base = _pad_groups(
-        [s.astype(np.int64) for s in ids], tokenizer.pad_id, group_pieces, per_group
-    )
+    most = window + len(tokenizer.prefix) + len(tokenizer.suffix)
+    groups, base = _pad_groups(ids, tokenizer.pad_id, grouping, most)
     _assign_rows(windows, base, len(tokenizer.prefix))
     return PreparedBatch(prepared, groups)
 
@@ -124,14 +136,16 @@ def _windows_of(
 
 
 def _pad_groups(
-    sequences: list[Ints], pad_id: int, limit: int, per_group: int
+    sequences: list[Ints], pad_id: int, grouping: Grouping, most: int
 ) -> tuple[list[tuple[Ints, NDArray[np.bool_]]], Ints]:
-    """Padded groups, and for each sequence the flat row of its first piece over all groups."""
-    lengths = np.array([len(s) for s in sequences], dtype=np.int64)
+    """Padded groups, and for each sequence the flat row of its first piece over all groups.
+
+    most (int): Longest input of the encoder.
+    """
+    lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
     base = np.zeros(len(sequences), dtype=np.int64)
     groups, cells = [], 0
-    for members in batch_by_padded_size(lengths, limit, per_group):
-        longest = int(lengths[members[0]])
+    for members, longest in _group(lengths, grouping, most):
         ids = np.full((len(members), longest), pad_id, dtype=np.int64)
         for row, member in enumerate(members):
             ids[row, : lengths[member]] = sequences[member]
@@ -140,6 +154,16 @@ def _pad_groups(
         cells += ids.size
         groups.append((ids, mask))
     return groups, base
+
+
+def _group(lengths: Ints, grouping: Grouping, most: int) -> list[tuple[Ints, int]]:
+    """Members of each group, and the length they are padded to."""
+    if not grouping.step:
+        groups = batch_by_padded_size(lengths, grouping.pieces, grouping.per_group)
+        return [(group, int(lengths[group[0]])) for group in groups]
+    rounded = np.minimum(-(-lengths // grouping.step) * grouping.step, most)
+    groups = batch_by_length(rounded, grouping.pieces)
+    return [(group, int(rounded[group[0]])) for group in groups]
 
 
 def _assign_rows(windows: list, base: Ints, prefix: int) -> None:

@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ..encoders.precision import autocast_dtype
 from .attention import fast_attention
-from .encoder_runtime import Group
+from .encoder_runtime import Group, Runtime
 from .encoder_store import StoredEncoder
 
 if TYPE_CHECKING:
@@ -74,10 +74,10 @@ class Predictor:
     """A frozen encoder: a runtime and what follows it.
 
     stored (StoredEncoder): The encoder.
-    runtime (Module): As from `encoder_runtime.make_runtime`.
+    runtime (Runtime): As from `encoder_runtime.make_runtime`.
     """
 
-    def __init__(self, stored: StoredEncoder, runtime: torch.nn.Module) -> None:
+    def __init__(self, stored: StoredEncoder, runtime: Runtime) -> None:
         self.runtime = runtime
         self.mean, self.scale = stored.state["mean"], stored.state["scale"]
         self.table = stored.state.get("ranks.weight")
@@ -90,8 +90,7 @@ class Predictor:
             return self.mean.new_zeros((0, len(self.mean)))
         cells = sum(ids.numel() for ids, _ in groups)
         with threads_for(cells, rows.device.type):
-            states = [self.runtime(*group) for group in groups]
-        flat = torch.cat(states) if len(states) > 1 else states[0]
+            flat = self.runtime(groups)
         return pick_rows(flat, rows, ranks, self.mean, self.scale, self.table)
 
 

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
 from .bert_runtime import BertRuntime, Group, State, supports
+from .encoder_batch import Grouping
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["Group", "TransformerRuntime", "make_runtime"]
+__all__ = ["Group", "Runtime", "TransformerRuntime", "make_runtime"]
+
+
+GROUP_COST = 64  # a call costs as much as so many pieces, measured on CPU in bf16
+
+
+class Runtime(Protocol):
+    """What runs an encoder. `config` is the Hugging Face configuration."""
+
+    config: Any
+
+    def __call__(self, groups: Sequence[Group]) -> torch.Tensor:
+        """As `BertRuntime.forward`."""
+
+    def grouping(self, most: int) -> Grouping:
+        """RETURNS (Grouping): How it wants its groups, none with more than `most` pieces."""
 
 
 class TransformerRuntime(torch.nn.Module):
@@ -28,9 +44,16 @@ class TransformerRuntime(torch.nn.Module):
         self.model = transformer
         self.dtype = dtype
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    def forward(self, groups: Sequence[Group]) -> torch.Tensor:
         """As `BertRuntime.forward`."""
         self.model.eval()
+        return torch.cat([self._states(*group) for group in groups])
+
+    def grouping(self, most: int) -> Grouping:
+        """As `BertRuntime.grouping`: a call for each group."""
+        return Grouping(most, per_group=GROUP_COST)
+
+    def _states(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         lower = self.dtype != torch.float32
         with torch.autocast(input_ids.device.type, dtype=self.dtype, enabled=lower):
             output = self.model(input_ids=input_ids, attention_mask=attention_mask)
@@ -43,15 +66,14 @@ def make_runtime(
     state: State,
     dtype: torch.dtype,
     build: Callable[[], PreTrainedModel],
-) -> torch.nn.Module:
+) -> Runtime:
     """Choose what runs an encoder.
 
     config (dict): The Hugging Face configuration.
     state (Mapping[str, Tensor]): The Hugging Face weights.
     dtype (torch.dtype): What to compute in.
     build (Callable): Gives the Hugging Face model, if it is needed.
-    RETURNS (Module): Takes ids and a boolean mask, both of shape (rows, longest); gives the last
-        layer's vectors, shape (rows * longest, width). It has a `config`.
+    RETURNS (Runtime): What runs it.
     """
     on_cpu = all(weight.device.type == "cpu" for weight in state.values())
     if on_cpu and supports(config, state):

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 GELU = {"gelu": "none", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh"}
 ACTIVATIONS = (*GELU, "relu")
+BLOCK, ENOUGH = 32, 512  # rows
 # torch and oneDNN keep the code that they make for a product of each size, in two caches of 1,024
 # entries of about 0.2 MB: a stream of texts of all lengths fills half a gigabyte with it. They ask
 # the environment for another number before their first product.
@@ -52,11 +53,20 @@ class PackedLinear:
     """Weights in oneDNN's own layout, the activation or the sum computed in the same pass.
 
     These are the operations that torch.compile generates for a CPU; nothing is compiled here.
+
+    in_blocks (bool): Compute `add` in blocks of rows if they are few, see `rounds_by_rows`.
     """
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        weight: torch.Tensor,
+        bias: torch.Tensor,
+        dtype: torch.dtype,
+        in_blocks: bool = False,
+    ) -> None:
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.to(dtype).contiguous())
         self.bias = bias.to(dtype)
+        self.in_blocks = in_blocks
 
     def __call__(self, X: torch.Tensor) -> torch.Tensor:
         return self._run(X, "none", "")
@@ -67,6 +77,12 @@ class PackedLinear:
         return self._run(X, "gelu", GELU[activation])
 
     def add(self, X: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
+        if self.in_blocks and BLOCK < len(X) < ENOUGH:
+            blocks = zip(X.split(BLOCK), residual.split(BLOCK), strict=True)
+            return torch.cat([self._add(x, r) for x, r in blocks])
+        return self._add(X, residual)
+
+    def _add(self, X: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
         return torch.ops.mkldnn._linear_pointwise.binary(X, residual, self.weight, self.bias, "add")
 
     def _run(self, X: torch.Tensor, activation: str, algorithm: str) -> torch.Tensor:
@@ -85,8 +101,42 @@ def make_linear(weight: torch.Tensor, bias: torch.Tensor, dtype: torch.dtype) ->
     RETURNS (Linear): The layer.
     """
     if weight.device.type == "cpu" and can_pack(dtype):
-        return PackedLinear(weight, bias, dtype)
+        return PackedLinear(weight, bias, dtype, rounds_by_rows(*weight.shape, dtype))
     return PlainLinear(weight, bias, dtype)
+
+
+class HeadLinear(torch.nn.Linear):
+    """The linear layer of a head. A CPU predicts it in double precision, so that after rounding a
+    row does not depend on which other rows there are; heads are small."""
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        if self.training or X.device.type != "cpu":
+            return super().forward(X)
+        return F.linear(X.double(), self.weight.double(), self.bias.double()).to(X.dtype)
+
+
+@cache
+def rounds_by_rows(n_out: int, n_in: int, dtype: torch.dtype) -> bool:
+    """Whether a row of a product depends on how many rows there are, and blocks of rows help.
+
+    oneDNN chooses in which order it sums the products in bf16, by the number of rows. With 1,536
+    features that changes between 32 and 512 rows (AMX, torch 2.13): a text would get other vectors
+    alone than in a batch.
+
+    RETURNS (bool): As said, from a trial; False for fp32 and for up to 512 features, which do not
+        depend on it.
+    """
+    if dtype == torch.float32 or n_in <= ENOUGH:
+        return False
+    chance = torch.Generator().manual_seed(0)
+    X = torch.randn(ENOUGH, n_in, generator=chance).to(dtype)
+    weight = torch.randn(n_out, n_in, generator=chance) / n_in**0.5
+    layer = PackedLinear(weight, weight[:, 0], dtype)
+    with torch.inference_mode():
+        residual = layer(X)
+        whole = layer.add(X, residual)
+        few, more = (layer.add(X[:n], residual[:n]).equal(whole[:n]) for n in (BLOCK, 8 * BLOCK))
+    return few and not more
 
 
 @cache

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ..errors import XinzhiError
+from .linear import HeadLinear
 
 POOLINGS = ("mean", "first", "attention")
 
@@ -50,7 +51,7 @@ class Pooling(torch.nn.Module):
         if kind not in POOLINGS:
             raise XinzhiError(f"pooling = {kind!r} is not known.", f"Use {', '.join(POOLINGS)}.")
         self.kind = kind
-        self.score = torch.nn.Linear(n_in, 1) if kind == "attention" else None
+        self.score = HeadLinear(n_in, 1) if kind == "attention" else None
 
     def forward(self, vectors: torch.Tensor, lengths: np.ndarray) -> torch.Tensor:
         """RETURNS (Tensor): One vector per document, shape (documents, width)."""

@@ -16,6 +16,7 @@ from ..errors import XinzhiError
 from ..ranges import MAX_DROPOUT, check_head_settings, check_range
 from .classifier import DocScorer
 from .head import torch_head
+from .linear import HeadLinear
 from .pooling import document_index
 
 
@@ -102,7 +103,7 @@ class InteractionScorer(torch.nn.Module):
     def __init__(self, n_in: int, n_out: list[int], *, dropout: float) -> None:
         super().__init__()
         self.dropout = torch.nn.Dropout(dropout)
-        self.outputs = torch.nn.ModuleList(torch.nn.Linear(n_in, 1) for _ in n_out)
+        self.outputs = torch.nn.ModuleList(HeadLinear(n_in, 1) for _ in n_out)
         self.without = torch.nn.ParameterList(torch.nn.Parameter(torch.zeros(1)) for _ in n_out)
 
     def forward(

@@ -17,6 +17,7 @@ from ..ranges import check_head_settings
 from . import bioes
 from .crf import ILLEGAL
 from .head import torch_head
+from .linear import HeadLinear
 
 
 @registry.architectures("xinzhi.TokenTagger.v1")
@@ -63,7 +64,7 @@ class WindowLayer(torch.nn.Module):
     def __init__(self, n_in: int, n_out: int, dropout: float) -> None:
         super().__init__()
         self.dropout = torch.nn.Dropout(dropout)
-        self.linear = torch.nn.Linear(3 * n_in, n_out)
+        self.linear = HeadLinear(3 * n_in, n_out)
         self.norm = torch.nn.LayerNorm(n_out)
 
     def forward(self, X: torch.Tensor, first: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
@@ -94,7 +95,7 @@ class TagScorer(torch.nn.Module):
         widths = [n_in] + [hidden_width] * depth
         self.hidden = torch.nn.ModuleList(WindowLayer(a, b, dropout) for a, b in pairwise(widths))
         self.dropout = torch.nn.Dropout(dropout)
-        self.output = torch.nn.Linear(widths[-1], bioes.n_tags(n_out))
+        self.output = HeadLinear(widths[-1], bioes.n_tags(n_out))
         transitions = torch.zeros(bioes.n_tags(n_out) + 1, bioes.n_tags(n_out) + 1)
         self.transitions = torch.nn.Parameter(transitions, requires_grad=learn_transitions)
         illegal = torch.as_tensor(~bioes.legal_transitions(n_out))

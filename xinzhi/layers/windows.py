@@ -52,6 +52,27 @@ def batch_by_padded_size(
     return [order[start:end] for start, end in pairwise([0, *ends])]
 
 
+def batch_by_length(lengths: NDArray[np.int64], limit: int) -> list[NDArray[np.int64]]:
+    """Group sequences of equal length, so that groups in a row fill calls of at most `limit` cells.
+
+    lengths (NDArray[int64]): Length of each sequence, shape (n,).
+    limit (int): Cells of a call; a single longer sequence makes a call of its own.
+    RETURNS (list[NDArray[int64]]): Indices of each group, longest first. A group ends where the
+        length changes, and where a call is full.
+    """
+    groups: list[list[int]] = []
+    cells, last = 0, -1
+    for i in np.argsort(-lengths, kind="stable").tolist():
+        length = int(lengths[i])
+        if cells + length > limit:
+            cells, last = 0, -1
+        if length != last:
+            groups.append([])
+        groups[-1].append(i)
+        cells, last = cells + length, length
+    return [np.array(group, dtype=np.int64) for group in groups]
+
+
 def _group_ends(lengths: NDArray[np.int64], limit: int, per_group: int) -> list[int]:
     """Where to cut sequences that are sorted, longest first.
 

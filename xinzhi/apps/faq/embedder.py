@@ -108,7 +108,7 @@ class Embedder:
     def _mean(self, ids: list[list[int]]) -> np.ndarray:
         padded, mask = pad(ids, self.stored.pad_id)
         with torch.inference_mode():
-            states = self._runtime(padded, mask).view(*padded.shape, -1)
+            states = self._runtime([(padded, mask)]).view(*padded.shape, -1)
             return mean_vectors(states.float(), mask).numpy()
 
 
