@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from spacy.tokens import Doc
 from xinzhi.client import Client
 from xinzhi.serving.keys import ANYONE
 from xinzhi.serving.runtime import RUNTIME
+from xinzhi.serving.server import SPREADS
 from xinzhi.serving.service import Service
 from xinzhi.serving.settings import ServeSettings
 
@@ -150,6 +151,30 @@ def test_a_killed_worker_is_replaced(ruled: str, tmp_path: Path) -> None:
         texts_total = [line for line in metrics.splitlines() if line.startswith("xinzhi_texts_tot")]
         assert sum(float(line.split()[-1]) for line in texts_total) >= 400
     assert service.returncode in (0, -signal.SIGTERM)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SPREADS, reason="this system does not spread connections over sockets")
+def test_workers_share_the_connections(ruled: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with process(log, ruled, "--workers", "2", "--set", "drain_seconds=0.2") as (service, url):
+
+        def started() -> int:
+            return len(messages(log, "Application startup complete"))
+
+        wait_until(lambda: started() == 2, service, log)
+        with ExitStack() as stack:
+            clients = [stack.enter_context(httpx.Client(base_url=url)) for _ in range(40)]
+            for client in clients:
+                client.post("/v1/analyze", json={"text": "在杭州"}, timeout=60).raise_for_status()
+        command = [sys.executable, "-m", "xinzhi", "serve", ruled, "--workers", "2"]
+        second = subprocess.run([*command, "--port", url.rpartition(":")[2]], timeout=120)
+        assert second.returncode not in (0, None), "the address is taken"
+    answered = [line for line in messages(log, "request") if line["endpoint"] == "/v1/analyze"]
+    share = Counter(line["process"] for line in answered)
+    assert sum(share.values()) == 40
+    assert min(share.values()) >= 5, share
+    assert len(share) == 2
 
 
 @pytest.mark.slow

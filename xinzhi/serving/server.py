@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import sys
 from functools import partial
 from typing import Any
 
@@ -21,6 +23,7 @@ from .settings import ServeSettings
 from .sources import Source
 
 WORKER_ANSWERS_WITHIN = 30  # seconds; else it hangs and is replaced
+SPREADS = sys.platform == "linux"
 
 
 def serve(settings: ServeSettings) -> None:
@@ -37,7 +40,7 @@ def serve(settings: ServeSettings) -> None:
             uvicorn.Server(config).run()
         else:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-            supervisor = Supervisor(config, sockets=[config.bind_socket()])
+            supervisor = Supervisor(config)
             supervisor.run()
             supervisor.check()
     finally:
@@ -60,13 +63,53 @@ def find_models(settings: ServeSettings) -> None:
 
 
 class Supervisor(Multiprocess):
-    """Starts the workers, replaces those that die or hang, passes SIGTERM on."""
+    """Starts the workers, replaces those that die or hang, passes SIGTERM on.
+
+    Of a socket that all share, the worker that wakes first takes all connections that wait, and
+    keeps them. Where the system spreads connections over several sockets of one address, every
+    worker gets a socket of its own, which closes with it.
+
+    config (Config): The settings of the server.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        self._held = [config.bind_socket()]  # ends the process if the address is taken
+        self._family, self._address = self._held[0].family, self._held[0].getsockname()
+        if SPREADS:
+            self._let_go()
+        super().__init__(config, [])
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """RETURNS (list): What the next worker listens to."""
+        if not SPREADS:
+            return self._held
+        self._let_go()
+        self._held.append(socket.socket(self._family))
+        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+            self._held[0].setsockopt(socket.SOL_SOCKET, option, 1)
+        self._held[0].bind(self._address)
+        return list(self._held)
+
+    @sockets.setter
+    def sockets(self, _: list[socket.socket]) -> None:
+        """uvicorn sets it once, for all workers."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace the workers that have died or hang."""
+        if SPREADS:
+            self._let_go()
+        super().keep_subprocess_alive()
 
     def terminate_all(self) -> None:
         """Pass SIGTERM on; from then on only the workers hold the socket, until they close it."""
         super().terminate_all()
-        for sock in self.sockets:
-            sock.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        for held in self._held:
+            held.close()
+        self._held.clear()
 
     def check(self) -> None:
         """RAISES (XinzhiError): If a worker could not start."""
