@@ -21,7 +21,7 @@ from ..errors import XinzhiError
 PREFIX = "XINZHI_SERVE_"
 MASK = "…"
 NO_KEY = hashlib.sha256().hexdigest()
-Application = Literal["faq", "monitor"]
+Application = Literal["faq", "monitor", "desk", "recommend"]
 
 
 class ApiKey(BaseModel):
@@ -30,8 +30,7 @@ class ApiKey(BaseModel):
     name (str): Whose it is; stands in the logs.
     sha256 (str): Hex digest of the key; `xinzhi serve --new-key NAME` makes both.
     models (list): Names of the models it opens; "*" for all.
-    applications (list): Which of "faq" and "monitor" it opens; None: all if it opens
-        all models, else none.
+    applications (list): Which applications it opens; None: all if it opens all models, else none.
     admin (bool): Whether it may change the version of these models.
     texts_per_minute (int): Its limit in each worker; None: no limit.
     """
@@ -79,6 +78,17 @@ class ServeSettings(BaseSettings):
     monitor: Path | None = Field(
         default=None, description="Database of the opinion monitor: its dashboard at /monitor"
     )
+    desk: Path | None = Field(
+        default=None, description="Rules of customer service: POST /v1/desk; needs `faq`"
+    )
+    desk_model: str | None = Field(
+        default=None,
+        description="Model that reads the turns of customer service; none: `default_model`, else "
+        "the first",
+    )
+    recommend: Path | None = Field(
+        default=None, description="Folder of a recommender: POST /v1/recommend"
+    )
 
     host: str = Field(default="127.0.0.1", description="Address to listen on")
     port: int = Field(default=8000, ge=0, le=65535)
@@ -113,8 +123,8 @@ class ServeSettings(BaseSettings):
     )
     deterministic: bool = Field(
         default=False,
-        description="Run every text alone: the same answer to the last digit, whatever else is "
-        "asked at the time; slower",
+        description="Run every text alone, for pipelines whose last digits depend on the batch; "
+        "slower",
     )
     digits: int = Field(
         default=4, ge=1, le=16, description="Decimals of confidences, probabilities, scores"
@@ -151,6 +161,10 @@ class ServeSettings(BaseSettings):
 def _check_models(settings: ServeSettings) -> None:
     if settings.default_model is not None and settings.default_model not in settings.models:
         raise ValueError(f"default_model = {settings.default_model!r} is not among the models")
+    if settings.desk_model is not None and settings.desk_model not in settings.models:
+        raise ValueError(f"desk_model = {settings.desk_model!r} is not among the models")
+    if settings.desk is not None and settings.faq is None:
+        raise ValueError("desk needs an index of questions and answers: set faq as well")
     for key in settings.keys:
         unknown = set(key.models) - {"*"} - set(settings.models)
         if unknown:
