@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 GELU = {"gelu": "none", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh"}
 ACTIVATIONS = (*GELU, "relu")
-BLOCK, ENOUGH = 32, 512  # rows
+BLOCK, ENOUGH = 32, 512  # rows, see `rounds_by_rows`
+FEW_FEATURES = 512
 # torch and oneDNN keep the code that they make for a product of each size, in two caches of 1,024
 # entries of about 0.2 MB: a stream of texts of all lengths fills half a gigabyte with it. They ask
 # the environment for another number before their first product.
@@ -123,10 +124,9 @@ def rounds_by_rows(n_out: int, n_in: int, dtype: torch.dtype) -> bool:
     features that changes between 32 and 512 rows (AMX, torch 2.13): a text would get other vectors
     alone than in a batch.
 
-    RETURNS (bool): As said, from a trial; False for fp32 and for up to 512 features, which do not
-        depend on it.
+    RETURNS (bool): As said, from a trial. fp32 and up to 512 features do not depend on it.
     """
-    if dtype == torch.float32 or n_in <= ENOUGH:
+    if dtype == torch.float32 or n_in <= FEW_FEATURES:
         return False
     chance = torch.Generator().manual_seed(0)
     X = torch.randn(ENOUGH, n_in, generator=chance).to(dtype)
