@@ -115,13 +115,13 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file; it appears when it is complete.
 
     path (Path): The file; its folder is made if need be.
-    text (str): What to write.
+    text (str): What to write; lone surrogates (a file name that is not UTF-8) as \\udcXX.
     RAISES (XinzhiError): If it cannot be written.
     """
     work = path.with_name(f".{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        work.write_text(text, encoding="utf8")
+        work.write_text(text, encoding="utf8", errors="backslashreplace")
         work.replace(path)
     except OSError as err:
         if work.is_file():

@@ -134,6 +134,80 @@ def test_a_killed_run_is_not_mixed_with_another(
     assert (report.texts, report.resumed) == (COUNT - 1, 0)
 
 
+def test_a_killed_run_does_not_go_on_with_a_pipeline_that_was_trained_again(
+    pipeline: str, texts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out.jsonl"
+    killed(monkeypatch, 2, pipeline, [texts], out, part_size=7)
+    nlp = spacy.load(pipeline)
+    nlp.get_pipe("entity_ruler").add_patterns([{"label": "NEW", "pattern": "一网"}])  # type: ignore[attr-defined]
+    nlp.to_disk(pipeline)
+    load.cache_clear()
+    with pytest.raises(XinzhiError, match="other settings \\(sha256\\)"):
+        apply(pipeline, [texts], out, part_size=7)
+
+
+def test_what_a_kill_leaves_of_a_finished_job_is_not_used(
+    pipeline: str, texts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while the parts were removed: marks without rows, and no job."""
+    out = tmp_path / "out.jsonl"
+    killed(monkeypatch, 3, pipeline, [texts], out, part_size=7)
+    parts = tmp_path / ".out.jsonl.parts"
+    (parts / "job.json").unlink()
+    (parts / "000001.jsonl").unlink()
+    report = apply(pipeline, [texts], out, part_size=8)
+    assert (report.texts, report.resumed) == (COUNT, 0)
+    assert not parts.exists()
+
+
+def test_a_mark_that_a_power_cut_has_emptied_does_not_count(
+    pipeline: str, texts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out.jsonl"
+    killed(monkeypatch, 3, pipeline, [texts], out, part_size=7)
+    (tmp_path / ".out.jsonl.parts" / "000002.done.json").write_bytes(b"")
+    assert apply(pipeline, [texts], out, part_size=7).texts == COUNT
+    assert [row["id"] for row in rows(out)] == [f"d{i}" for i in range(COUNT)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no locks")
+def test_two_commands_do_not_write_one_output(
+    pipeline: str, texts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out.jsonl"
+
+    class Meets:
+        def run(self, task: Task, parts: Iterable[Part], workers: int) -> Iterator[Done]:
+            with pytest.raises(XinzhiError, match="Another command is writing"):
+                apply(pipeline, [texts], out, restart=True)
+            yield from LOCAL.run(task, parts, workers)
+
+    monkeypatch.setattr("xinzhi.apply.job.get_engine", lambda name: Meets())
+    assert apply(pipeline, [texts], out).texts == COUNT
+
+
+def test_the_output_is_no_input(pipeline: str, texts: str, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    apply(pipeline, [texts], out)
+    for source in (str(out), str(tmp_path / "*.jsonl")):
+        with pytest.raises(XinzhiError, match="is one of the inputs"):
+            apply(pipeline, [source], out, force=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names of bytes")
+@pytest.mark.parametrize("suffix", [".jsonl", ".spacy"])
+def test_a_file_whose_name_is_not_utf8(pipeline: str, tmp_path: Path, suffix: str) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    name = os.fsdecode("北京.txt".encode("gbk"))
+    (folder / name).write_bytes("一网通办\n\xff\n".encode("latin1", "ignore") + b"ok\n")
+    report = apply(pipeline, [str(folder)], tmp_path / f"out{suffix}")
+    assert (report.texts, report.problems) == (1, 1)
+    assert report.errors is not None
+    assert rows(report.errors)[0]["file"].endswith(name)
+
+
 def test_a_text_that_the_pipeline_cannot_take_costs_no_other(
     pipeline: str, texts: str, tmp_path: Path
 ) -> None:

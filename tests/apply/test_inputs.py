@@ -87,9 +87,13 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"[1]", "not a JSON object"),
         (b'{"id": "x"}', "no text in the field 'text'"),
         (b'{"text": 5}', "no text in the field 'text'"),
-        (b'{"text": "\\ud800"}', "a lone surrogate"),
+        (b'{"text": "\\ud800"}', "the text holds a lone surrogate"),
         (b'{"text": "\xff"}', "not UTF-8"),
         (b"[" * 100_000, "not JSON"),
+        (b'{"text": "a", "more": ' + b"[" * 200 + b"]" * 200 + b"}", "more than 100 deep"),
+        (b'{"text": "a", "more": "\\ud800"}', "another field holds"),
+        (b'{"text": "a", "\\ud800": 1}', "another field holds"),
+        (b'{"id": "\\ud800", "text": "a"}', "the field 'id' holds"),
     ],
 )
 def test_a_bad_line_costs_no_other(tmp_path: Path, line: bytes, fact: str) -> None:
@@ -122,7 +126,8 @@ def test_other_columns_and_files(tmp_path: Path) -> None:
 
 
 def test_files_are_named_by_folder_and_glob(tmp_path: Path) -> None:
-    for name in ("b.txt", "a.txt", "c.jsonl", ".hidden"):
+    (tmp_path / ".out.jsonl.parts").mkdir()
+    for name in ("b.txt", "a.txt", "c.jsonl", ".hidden", ".out.jsonl.parts/000001.jsonl"):
         (tmp_path / name).write_text("x\n", encoding="utf8")
     assert [p.name for p in find_files([str(tmp_path)])] == ["a.txt", "b.txt", "c.jsonl"]
     found = find_files([str(tmp_path / "c.jsonl"), str(tmp_path / "*.txt")])
@@ -132,3 +137,41 @@ def test_files_are_named_by_folder_and_glob(tmp_path: Path) -> None:
     (tmp_path / "d.pdf").touch()
     with pytest.raises(XinzhiError, match="files of this kind"):
         find_files([str(tmp_path)])
+
+
+def test_a_bad_row_costs_no_other(tmp_path: Path) -> None:
+    """Not UTF-8, too many cells, no text, an end within quotes; a long cell is none."""
+    long = "长" * 200_000
+    rows = [b"1,good", b"2,\xff", b"3,a,b", b"4", f'5,"{long}"'.encode(), b'6,"two\nlines"', b'7,"']
+    (tmp_path / "A.CSV").write_bytes(b"id,text\n" + b"\n".join(rows))
+    items = list(read_texts([tmp_path / "A.CSV"], FIELDS))
+    texts = [item for item in items if isinstance(item, Text)]
+    assert [text.text for text in texts] == ["good", long, "two\nlines"]
+    bad = [(item.line, item.fact) for item in items if isinstance(item, Problem)]
+    assert [line for line, _ in bad] == [3, 4, 5, 9]
+    assert "not UTF-8" in bad[0][1]
+    assert "unexpected end of data" in bad[3][1]
+
+
+def test_tabs_in_a_file_with_a_suffix_in_capitals(tmp_path: Path) -> None:
+    (tmp_path / "A.TSV").write_text("id\ttext\n1\ta,b\n", encoding="utf8")
+    assert texts_of(tmp_path / "A.TSV") == ["a,b"]
+
+
+def test_damaged_files_are_problems(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    packed = gzip.compress(b"".join(f"line {i} {i * 7919}\n".encode() for i in range(3000)))
+    (tmp_path / "a.txt.gz").write_bytes(packed[:3000] + b"\x00\xff" * 100 + packed[3200:])
+    (tmp_path / "b.parquet").write_bytes(b"")
+    (tmp_path / "c.spacy").write_bytes(gzip.compress(b"x"))
+    for path in sorted(tmp_path.iterdir()):
+        *_, last = read_texts([path], FIELDS)
+        assert isinstance(last, Problem), path
+
+
+def test_a_column_that_is_not_in_a_parquet_file_is_said_once(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    arrow = pytest.importorskip("pyarrow")
+    parquet.write_table(arrow.table({"body": ["a", "b"]}), tmp_path / "a.parquet")
+    (problem,) = read_texts([tmp_path / "a.parquet"], FIELDS)
+    assert "no column 'text'" in problem.fact

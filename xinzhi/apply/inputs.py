@@ -10,6 +10,7 @@ import io
 import json
 import lzma
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,11 @@ from ..errors import XinzhiError
 STDIN = Path("-")
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 ENCODING = "utf-8-sig"
+NO_CHARACTER = "a lone surrogate or bytes that are not UTF-8"
 BATCH = 1024  # rows of a Parquet file at a time
+LONGEST_CELL = 1 << 24  # characters of a CSV file; a quote that is not closed ends there
+DEEPEST = 100  # nested lists and objects of the other fields of a record
+DAMAGED = (OSError, EOFError, UnicodeDecodeError, lzma.LZMAError, zlib.error, csv.Error)
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,8 @@ class Fields:
 def find_files(patterns: Iterable[str]) -> list[Path]:
     """The files that names, folders and globs stand for.
 
-    patterns (Iterable[str]): Paths; folders stand for all their files, "-" for standard input.
+    patterns (Iterable[str]): Paths; folders stand for all their files that are not hidden, "-" for
+        standard input.
     RETURNS (list[Path]): In the order given; those of a glob or a folder sorted by name.
     RAISES (XinzhiError): If there is no such file, or one of a kind that cannot be read.
     """
@@ -72,7 +78,7 @@ def find_files(patterns: Iterable[str]) -> list[Path]:
         if path == STDIN or path.is_file():
             found = [path]
         elif path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.is_file() and p.name[0] != ".")
+            found = sorted(p for p in path.rglob("*") if p.is_file() and not _is_hidden(p, path))
         else:
             found = sorted(Path(name) for name in glob.glob(pattern, recursive=True))
             found = [name for name in found if name.is_file()]
@@ -94,8 +100,13 @@ def read_texts(files: Iterable[Path], fields: Fields) -> Iterator[Text | Problem
     for path in files:
         try:
             yield from READERS[_kind(path)](path, fields)
-        except (OSError, EOFError, UnicodeDecodeError, lzma.LZMAError, csv.Error) as err:
+        except DAMAGED as err:
             yield Problem(f"the file cannot be read (further): {err}", path)
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """Whether a file, or a folder on the way to it, is hidden."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _kind(path: Path) -> str:
@@ -160,42 +171,96 @@ def _from_json(number: int, line: str, path: Path, fields: Fields) -> Text | Pro
     return _from_record(record, path, number, fields)
 
 
-def _from_record(record: dict[str, Any], path: Path, number: int, fields: Fields) -> Text | Problem:
+def _from_record(
+    record: dict[str, Any], path: Path, number: int, fields: Fields, line: int | None = None
+) -> Text | Problem:
+    """RETURNS (Text | Problem): What a record says; `number` names it if it has no id."""
+    line = line or number
     text = record.pop(fields.text, None)
     identity = record.pop(fields.id, None)
     identity = number if identity in (None, "") else identity
     if not isinstance(identity, (str, int)):
         identity = str(identity)
+    if isinstance(identity, str) and not _is_unicode(identity):
+        return Problem(f"the field '{fields.id}' holds {NO_CHARACTER}", path, line)
     if not isinstance(text, str):
-        return Problem(f"no text in the field '{fields.text}'", path, number, identity)
-    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
-        return Problem("a lone surrogate, which is no character", path, number, identity)
-    meta = json.loads(json.dumps(record, default=str), parse_constant=str)  # dates, NaN: as text
-    return Text(identity, text, str(path), number, meta)
+        return Problem(f"no text in the field '{fields.text}'", path, line, identity)
+    if not _is_unicode(text):
+        return Problem(f"the text holds {NO_CHARACTER}", path, line, identity)
+    if _is_deeper(record, DEEPEST):
+        return Problem(f"fields nested more than {DEEPEST} deep", path, line, identity)
+    dumped = json.dumps(record, default=str, ensure_ascii=False)
+    if not _is_unicode(dumped):
+        return Problem(f"another field holds {NO_CHARACTER}", path, line, identity)
+    meta = json.loads(dumped, parse_constant=str)  # dates, NaN: as text
+    return Text(identity, text, str(path), line, meta)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be written: a lone surrogate is no character."""
+    try:
+        text.encode("utf8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects are nested more than so many times."""
+    if not isinstance(value, (dict, list)):
+        return False
+    items = value.values() if isinstance(value, dict) else value
+    return levels < 0 or any(_is_deeper(item, levels - 1) for item in items)
 
 
 def _read_csv(path: Path, fields: Fields) -> Iterator[Text | Problem]:
-    with io.TextIOWrapper(_open(path), encoding=ENCODING, newline="") as file:
-        delimiter = "\t" if ".tsv" in path.suffixes else ","
-        rows = csv.DictReader(file, delimiter=delimiter)
+    """A text per row. Bytes that are not UTF-8 become lone surrogates: they cost their row only."""
+    csv.field_size_limit(LONGEST_CELL)
+    with io.TextIOWrapper(_open(path), ENCODING, "surrogateescape", newline="") as file:
+        delimiter = "\t" if ".tsv" in path.name.lower() else ","
+        rows = csv.DictReader(file, delimiter=delimiter, strict=True)
         if fields.text not in (rows.fieldnames or ()):
-            yield Problem(f"no column '{fields.text}'; name it with --text-field", path, 1)
+            yield _no_column(path, fields)
             return
-        for number, row in enumerate(rows, start=1):
-            if None in row:
+        for number, row in enumerate(_rows(rows, path), start=1):
+            if isinstance(row, Problem):
+                yield row
+            elif None in row:
                 yield Problem("more cells than the header has", path, rows.line_num)
             else:
-                yield _from_record(row, path, number, fields)
+                yield _from_record(row, path, number, fields, rows.line_num)
+
+
+def _rows(rows: csv.DictReader[str], path: Path) -> Iterator[dict[str, Any] | Problem]:
+    """The rows of a CSV file; one that is malformed is a Problem, and the next is read."""
+    while True:
+        try:
+            yield next(rows)
+        except StopIteration:
+            return
+        except csv.Error as err:
+            yield Problem(f"not CSV: {err}", path, rows.reader.line_num)
+
+
+def _no_column(path: Path, fields: Fields) -> Problem:
+    return Problem(f"no column '{fields.text}'; name it with --text-field", path, 1)
 
 
 def _read_parquet(path: Path, fields: Fields) -> Iterator[Text | Problem]:
+    arrow = require("pyarrow", "'xinzhi[parquet]'", "Parquet files")
     parquet = require("pyarrow.parquet", "'xinzhi[parquet]'", "Parquet files")
     number = 0
-    with parquet.ParquetFile(path) as file:
-        for batch in file.iter_batches(BATCH):
-            for row in batch.to_pylist():
-                number += 1
-                yield _from_record(row, path, number, fields)
+    try:
+        with parquet.ParquetFile(path) as file:
+            if fields.text not in file.schema_arrow.names:
+                yield _no_column(path, fields)
+                return
+            for batch in file.iter_batches(BATCH):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield _from_record(row, path, number, fields)
+    except arrow.ArrowException as err:
+        yield Problem(f"not a Parquet file (from row {number + 1} on): {err}", path)
 
 
 def _read_docbin(path: Path, fields: Fields) -> Iterator[Text | Problem]:
@@ -208,7 +273,7 @@ def _read_docbin(path: Path, fields: Fields) -> Iterator[Text | Problem]:
             record = doc.user_data.get("record", {})
             identity = record.get("id", number)
             yield Text(identity, doc.text, str(path), number, dict(record.get("meta", {})))
-    except (ValueError, KeyError, TypeError) as err:
+    except (ValueError, KeyError, TypeError, zlib.error) as err:
         yield Problem(f"not a DocBin: {err}", path)
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..compat import fcntl
 from ..errors import XinzhiError
 from ..files import replaced_folder
+from ..provenance import data_fingerprint
 from .engines import Engine, get_engine
 from .inputs import STDIN, Fields, find_files, read_texts
 from .outputs import OUTPUTS, join_problems
@@ -81,20 +85,52 @@ def apply(
     """
     files = find_files(inputs)
     name = _output_format(output, to)
-    _check_output(output, force)
+    _check_output(output, files, force)
     runner = get_engine(engine)
-    work = _work_folder(output, restart)
+    work = _work_folder(output)
     threads = threads or (0 if workers == 1 and engine == "local" else 1)
     task = Task(pipeline, str(work.absolute()), name, batch_size, tuple(disable), threads, gpu_id)
-    _check_pipeline(task)
-    folder = task.parts
     fields = fields or Fields()
-    resumed = folder.begin(_settings(task, files, fields, part_size))
-    parts = cut(read_texts(files, fields), part_size)
-    done = _run(task, runner, parts, workers, progress)
-    report = _finish(folder, name, output, done, resumed)
-    shutil.rmtree(work, ignore_errors=True)
+    with _sole_run(work, output):
+        _check_pipeline(task)
+        folder = task.parts
+        if restart:
+            folder.clear()
+        resumed = folder.begin(_settings(task, files, fields, part_size))
+        parts = cut(read_texts(files, fields), part_size)
+        done = _run(task, runner, parts, workers, progress)
+        report = _finish(folder, name, output, done, resumed)
+        folder.clear()
     return report
+
+
+@contextmanager
+def _sole_run(work: Path, output: Path) -> Iterator[None]:
+    """Keep a second command from the same output (not on Windows, nor on drives without locks).
+
+    The lock goes with the process, however it ends. The folder goes if there is nothing in it.
+    """
+    handle = os.open(work, os.O_RDONLY) if fcntl else None
+    try:
+        if handle is not None:
+            _lock(handle, output)
+        yield
+        with suppress(OSError):
+            work.rmdir()
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _lock(handle: int, output: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as err:
+        raise XinzhiError(
+            f"Another command is writing {output}.", "Wait for it, or choose another output."
+        ) from err
+    except OSError:
+        return
 
 
 def _run(
@@ -139,7 +175,7 @@ def _run(
 def _finish(folder: Folder, name: str, output: Path, done: list[Done], resumed: int) -> ApplyReport:
     """Put the output together, and the file of errors; they appear when they are complete."""
     problems = sum(item.problems for item in done)
-    errors = output.with_name(f"{output.name}.errors.jsonl")
+    errors = _errors_of(output)
     with replaced_folder(folder.path / "joined") as joined:
         OUTPUTS[name].join([folder.rows(item.number) for item in done], joined / "output")
         if problems:
@@ -161,7 +197,7 @@ def _settings(task: Task, files: list[Path], fields: Fields, part_size: int) -> 
     nlp = load(task)
     settings = {
         "pipeline": task.pipeline,
-        "version": nlp.meta.get("version"),
+        "sha256": data_fingerprint([nlp.path])["sha256"],  # it may have been trained again
         "components": nlp.pipe_names,
         "inputs": [str(path) for path in files],
         "fields": asdict(fields),
@@ -186,19 +222,27 @@ def _output_format(output: Path, to: str | None) -> str:
     return name
 
 
-def _check_output(output: Path, force: bool) -> None:
+def _check_output(output: Path, files: Sequence[Path], force: bool) -> None:
     if output == STDIN:
         raise XinzhiError(
             "The output cannot be standard output.", "Name a file, such as out.jsonl."
         )
     if output.exists() and not force:
         raise XinzhiError(f"{output} exists.", "Choose another name, or replace it with --force.")
+    written = {output.resolve(), _errors_of(output).resolve()}
+    if own := [path for path in files if path.resolve() in written]:
+        raise XinzhiError(
+            f"{own[0]} is one of the inputs, and the command would write it.",
+            "Choose another place for the output.",
+        )
 
 
-def _work_folder(output: Path, restart: bool) -> Path:
+def _errors_of(output: Path) -> Path:
+    return output.with_name(f"{output.name}.errors.jsonl")
+
+
+def _work_folder(output: Path) -> Path:
     work = output.with_name(f".{output.name}.parts")
-    if restart and work.exists():
-        shutil.rmtree(work)
     try:
         work.mkdir(parents=True, exist_ok=True)
     except OSError as err:

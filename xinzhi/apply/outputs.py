@@ -63,7 +63,7 @@ class DocBins:
     def write(self, predicted: Iterable[Predicted], path: Path) -> int:
         docs = DocBin(store_user_data=True)
         for item, doc in predicted:
-            source = Path(item.source).name
+            source = Path(item.source).name.encode("utf8", "backslashreplace").decode()
             doc.user_data["record"] = {
                 "id": item.id,
                 "source": source,
@@ -114,7 +114,7 @@ def row_of(item: Text, doc: Doc) -> dict[str, Any]:
 
 def write_problems(path: Path, problems: Iterable[Problem]) -> None:
     """Write problems as JSON Lines, each with file, line, record and fact."""
-    with path.open("w", encoding="utf8") as file:
+    with path.open("w", encoding="utf8", errors="backslashreplace") as file:
         for problem in problems:
             file.write(json.dumps(problem.to_dict(), ensure_ascii=False) + "\n")
 

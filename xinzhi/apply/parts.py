@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..files import write_json
 from .inputs import Text
 
 PART_SIZE = 1000
+JOB = "job.json"
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class Folder:
         """RETURNS (Done | None): The mark of a part that is complete."""
         try:
             return Done(**json.loads(self._mark(number).read_text(encoding="utf8")))
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):  # not there, or lost in a power cut
             return None
 
     def mark(self, done: Done) -> None:
@@ -124,8 +126,10 @@ class Folder:
         RETURNS (int): Number of parts that are done already.
         RAISES (XinzhiError): If the one under way has other settings.
         """
-        file = self.path / "job.json"
-        if file.is_file():
+        file = self.path / JOB
+        if not file.is_file():
+            self.clear()  # what was left of a job that was being removed
+        else:
             before = json.loads(file.read_text(encoding="utf8"))
             if before != settings:
                 changed = [key for key in settings if before.get(key) != settings[key]]
@@ -136,6 +140,15 @@ class Folder:
                 )
         write_json(file, settings)
         return sum(1 for _ in self.path.glob("*.done.json"))
+
+    def clear(self) -> None:
+        """Remove all files; first what says that there is a job, should this be killed."""
+        (self.path / JOB).unlink(missing_ok=True)
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _item(kind: str, value: dict[str, Any]) -> Text | Problem:

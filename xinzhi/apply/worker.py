@@ -79,6 +79,9 @@ def predict_part(task: Task, part: Part) -> Done:
         count = OUTPUTS[task.output].write(predicted, work)
     write_problems(folder.problems(part.number), problems)
     work.replace(rows)
+    for path in (rows, folder.problems(part.number)):  # before the mark, should the power fail
+        with path.open("rb+") as file:
+            os.fsync(file)
     done = Done(part.number, part.digest, count, len(problems))
     folder.mark(done)
     return done
