@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from xinzhi.serving.bodies import Body, lines
+from xinzhi.serving.bodies import PIECE, Body, lines
 from xinzhi.serving.problems import Problem
 from xinzhi.serving.service import Service
 from xinzhi.serving.settings import ServeSettings
@@ -206,6 +206,67 @@ def test_a_bomb_is_stopped_before_it_fills_memory() -> None:
     with pytest.raises(Problem, match="more than 1000 bytes"):
         asyncio.run(read())
     assert sum(sizes) <= 1001
+
+
+def test_a_compressed_body_comes_in_pieces() -> None:
+    from starlette.datastructures import Headers
+
+    plain = bytes(range(256)) * 2000 + b"x" * 300_000
+    packed = gzip.compress(plain)
+    body = Body(
+        parts_of(packed[:1000], b"", packed[1000:]), Headers({"content-encoding": "gzip"}), 10**6
+    )
+
+    async def read() -> list[bytes]:
+        return [part async for part in body.parts()]
+
+    parts = asyncio.run(read())
+    assert b"".join(parts) == plain
+    assert max(map(len, parts)) <= PIECE
+
+
+@pytest.mark.parametrize("line", [b"\n", b"11\n"])
+def test_a_bomb_of_lines_stops_nobody(line: bytes, ruled: str) -> None:
+    """A stream of 64 MB of short lines is 64 KB as gzip: others must not wait for it."""
+    bomb = gzip.compress(line * (60 * 2**20 // len(line)))
+    gone = asyncio.Event()
+
+    async def check(client: httpx.AsyncClient, service: Service) -> None:
+        app = client._transport.app  # type: ignore[attr-defined]
+        parts = iter([{"type": "http.request", "body": bomb}])
+
+        async def receive() -> Any:
+            for part in parts:
+                return part
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            pass
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/v1/analyze",
+            "query_string": b"",
+            "headers": [
+                (b"content-type", b"application/x-ndjson"),
+                (b"content-encoding", b"gzip"),
+                (b"host", b"localhost"),
+            ],
+        }
+        call = asyncio.ensure_future(app(scope, receive, send))
+        longest = 0.0
+        for _ in range(20):
+            began = time.monotonic()
+            await asyncio.sleep(0.01)
+            assert (await client.get("/healthz")).status_code == 200
+            longest = max(longest, time.monotonic() - began)
+        gone.set()
+        await call
+        assert longest < 1, "seconds"
+
+    run(ServeSettings(models={"m": ruled}), check)
 
 
 @pytest.mark.parametrize(

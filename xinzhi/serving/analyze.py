@@ -41,9 +41,8 @@ async def analyze(service: Service, request: Request) -> Any:
     options = from_query(request)
     if media_type(request) == JSON_LINES:
         model, plan, shown = prepare(service, caller, check(Options, options))
-        body = Body(request.receive, request.headers, service.settings.max_stream_bytes)
         note(request, caller, model)
-        return LineStream(service, caller, plan, partial(to_plain, options=shown), body)
+        return LineStream(service, caller, plan, partial(to_plain, options=shown), request.headers)
     value = await read_body(service.settings, request)
     if isinstance(value, dict):
         value = {**options, **value}

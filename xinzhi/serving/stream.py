@@ -8,11 +8,12 @@ from typing import Any
 
 from pydantic_core import to_json
 from spacy.tokens import Doc
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from .batching import Plan
-from .bodies import Body, ClientGone, lines
+from .bodies import Body, ClientGone, Inbox, lines
 from .engine import check_failures
 from .keys import Caller
 from .problems import Problem
@@ -27,15 +28,16 @@ BYTES_PER_CHARACTER = 12  # a character outside the BMP written as two \u escape
 class LineStream(Response):
     """The answer to a JSON Lines request; an ASGI application.
 
-    The body is read as it comes, whether or not the client reads the answers: a client that sends
-    everything first does not block. What has been read and not answered is bounded by the limit of
-    the body. Every line is answered by the same version of the model.
+    The body is taken in as it comes, whether or not the client reads the answers: a client that
+    sends everything first does not block. It is decompressed and cut into lines only as these are
+    answered, so a stream holds no more than the limit of the body. Every line is answered by the
+    same version of the model.
 
     service (Service): The service.
     caller (Caller): Who asks; its limit slows the stream down.
     plan (Plan): What to do with each text.
     convert (Callable): Turns a Doc into plain data.
-    body (Body): The lines.
+    headers (Headers): Of the request.
     """
 
     def __init__(
@@ -44,22 +46,23 @@ class LineStream(Response):
         caller: Caller,
         plan: Plan,
         convert: Callable[[Doc], Any],
-        body: Body,
+        headers: Headers,
     ) -> None:
         super().__init__(media_type="application/x-ndjson")
         self._service = service
         self._caller = caller
         self._plan = plan
         self._convert = convert
-        self._body = body
+        limit = service.settings.max_stream_bytes
+        self._inbox = Inbox(limit)
+        self._body = Body(self._inbox.receive, headers, limit)
         self._room = asyncio.Semaphore(BATCHES_AHEAD * service.settings.max_batch_texts)
         self._answers: asyncio.Queue[asyncio.Future[bytes] | None] = asyncio.Queue()
-        self._lines: asyncio.Queue[bytes | Problem | None] = asyncio.Queue()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer every line; stop when the client goes."""
         facts = scope["state"]["facts"]
-        reader = asyncio.ensure_future(self._read(receive))
+        reader = asyncio.ensure_future(self._inbox.fill(receive))
         starter = asyncio.ensure_future(self._start_answers())
         writer = asyncio.ensure_future(self._write(send))
         try:
@@ -81,24 +84,18 @@ class LineStream(Response):
                 if answer is not None:
                     answer.cancel()
 
-    async def _read(self, receive: Receive) -> None:
-        """Fill the list of lines, then watch for the client to go."""
+    async def _start_answers(self) -> None:
         longest = BYTES_PER_CHARACTER * self._service.settings.max_text_characters + 1024
         try:
             async for line in lines(self._body.parts(), longest):
-                self._lines.put_nowait(_too_long() if line is None else line)
+                await self._start_answer(_too_long() if line is None else line)
         except Problem as problem:
-            self._lines.put_nowait(problem)
-        self._lines.put_nowait(None)
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        raise ClientGone
-
-    async def _start_answers(self) -> None:
-        while (line := await self._lines.get()) is not None:
-            await self._room.acquire()
-            self._answers.put_nowait(asyncio.ensure_future(self._answer(line)))
+            await self._start_answer(problem)
         self._answers.put_nowait(None)
+
+    async def _start_answer(self, line: bytes | Problem) -> None:
+        await self._room.acquire()
+        self._answers.put_nowait(asyncio.ensure_future(self._answer(line)))
 
     async def _write(self, send: Send) -> int:
         """RETURNS (int): How many lines were answered."""
