@@ -73,7 +73,7 @@ def make_small_project(folder: Path, encoder_folder: Path) -> Path:
     return folder
 
 
-def train(nlp: Language, corpus: Path, epochs: int = 15) -> None:
+def train(nlp: Language, corpus: Path, epochs: int = 10) -> None:
     fix_random_seed(0)
     gold = list(DocBin().from_disk(corpus).get_docs(nlp.vocab))
 

@@ -22,7 +22,7 @@ from xinzhi.update import Options, update
 
 from ..small import make_doc
 
-QUICK = Options(epochs=8, learn_rate=0.005, encoder_scale=1.0, resamples=199, distillation=1.0)
+QUICK = Options(epochs=6, learn_rate=0.005, encoder_scale=1.0, resamples=199, distillation=1.0)
 SHORT = replace(QUICK, epochs=1, distillation=0.0)
 
 
@@ -209,7 +209,7 @@ def test_a_new_head_a_text_without_entities_and_a_pipeline_that_has_moved(
         new,
         tmp_path / "out",
         replay=made / "old.spacy",
-        options=replace(QUICK, epochs=5, replay_size=30),
+        options=replace(QUICK, epochs=4, replay_size=30),
     )
     assert report["labels"]["new"]["heads"] == [("urgent", True, ["no", "yes"])]
     assert [row["label"] for row in report["verdict"]["new"]] == ["heads/urgent"]
