@@ -86,6 +86,33 @@ def test_questions_to_the_knowledge_base() -> None:
     assert both(answer, lambda c: c.ask("怎么办？", k=3), model="m") == [reply] * 2
 
 
+def test_customer_service() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/v1/desk"
+        query = json.loads(request.content)
+        texts = query.get("texts") or [query["text"]]
+        missed = query.get("not_answered", 0)
+        outcomes = [{"text": text, "missed": missed} for text in texts]
+        return httpx.Response(200, json={"model": None, "outcomes": outcomes})
+
+    assert both(answer, lambda c: c.desk("转人工", 1)) == [{"text": "转人工", "missed": 1}] * 2
+    found = [{"text": text, "missed": 0} for text in ("在吗", "转人工")]
+    assert both(answer, lambda c: c.talk(["在吗", "转人工"])) == [found] * 2
+
+
+def test_recommendations() -> None:
+    seen: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/v1/recommend"
+        seen.append(json.loads(request.content))
+        return httpx.Response(200, json={"items": [{"id": "6"}]})
+
+    assert both(answer, lambda c: c.recommend("居民1", k=1)) == [[{"id": "6"}]] * 2
+    assert both(answer, lambda c: c.recommend(liked=["1", "2"])) == [[{"id": "6"}]] * 2
+    assert seen[::2] == [{"user": "居民1", "k": 1}, {"liked": ["1", "2"], "k": 10}]
+
+
 def test_many_texts_in_parts_and_in_order() -> None:
     texts = ["字" * (i % 7) for i in range(450)]
     seen: list[str] = []

@@ -85,6 +85,15 @@ class Caller:
         """Steps of `Client.ask`."""
         return (yield from self._json("POST", "/v1/faq", json={"text": text, "k": k}))
 
+    def desk(self, query: dict[str, Any]) -> Steps:
+        """Steps of `Client.desk` and `Client.talk`."""
+        return (yield from self._json("POST", "/v1/desk", json=query))["outcomes"]
+
+    def recommend(self, query: dict[str, Any]) -> Steps:
+        """Steps of `Client.recommend`."""
+        given = {name: value for name, value in query.items() if value is not None}
+        return (yield from self._json("POST", "/v1/recommend", json=given))["items"]
+
     def model(self) -> Steps:
         """Steps of `Client.model`."""
         return (yield from self._json("GET", "/v1/model", params=self._model))
@@ -238,6 +247,36 @@ class Client(_Connected):
         """
         return self._take(self._caller.ask(text, k))
 
+    def desk(self, text: str, not_answered: int = 0) -> dict[str, Any]:
+        """Take a turn with the customer service that the service was started with (`--desk`).
+
+        text (str): What the user says.
+        not_answered (int): The turns of the conversation just before that had no answer.
+        RETURNS (dict): text, intent, sentiment, entities, reply, route, urgent, rule, say.
+        RAISES (ServiceError): As `analyze`.
+        """
+        return self._take(self._caller.desk({"text": text, "not_answered": not_answered}))[0]
+
+    def talk(self, texts: list[str]) -> list[dict[str, Any]]:
+        """RETURNS (list): What `desk` returns, for each turn of a conversation.
+
+        RAISES (ServiceError): As `analyze`.
+        """
+        return self._take(self._caller.desk({"texts": texts}))
+
+    def recommend(
+        self, user: str | None = None, *, liked: list[str] | None = None, k: int = 10
+    ) -> list[dict[str, Any]]:
+        """Ask the recommender that the service was started with (`--recommend`).
+
+        user (str): A user of the training.
+        liked (list): Instead: ids of items that somebody new likes.
+        k (int): Most items to give.
+        RETURNS (list): id, text and probability of each item, the best first.
+        RAISES (ServiceError): As `analyze`; for an unknown user or item too.
+        """
+        return self._take(self._caller.recommend({"user": user, "liked": liked, "k": k}))
+
     def model(self) -> dict[str, Any]:
         """RETURNS (dict): The model: meta, labels, scores, versions, thresholds."""
         return self._take(self._caller.model())
@@ -296,6 +335,21 @@ class AsyncClient(_Connected):
     async def ask(self, text: str, k: int = 5) -> dict[str, Any]:
         """See `Client.ask`."""
         return await self._take(self._caller.ask(text, k))
+
+    async def desk(self, text: str, not_answered: int = 0) -> dict[str, Any]:
+        """See `Client.desk`."""
+        found = await self._take(self._caller.desk({"text": text, "not_answered": not_answered}))
+        return found[0]
+
+    async def talk(self, texts: list[str]) -> list[dict[str, Any]]:
+        """See `Client.talk`."""
+        return await self._take(self._caller.desk({"texts": texts}))
+
+    async def recommend(
+        self, user: str | None = None, *, liked: list[str] | None = None, k: int = 10
+    ) -> list[dict[str, Any]]:
+        """See `Client.recommend`."""
+        return await self._take(self._caller.recommend({"user": user, "liked": liked, "k": k}))
 
     async def model(self) -> dict[str, Any]:
         """See `Client.model`."""

@@ -1,4 +1,4 @@
-"""A tiny knowledge base and a tiny database of posts, to be served."""
+"""A tiny knowledge base, database of posts, desk and recommender, to be served."""
 
 from __future__ import annotations
 
@@ -9,12 +9,49 @@ from pathlib import Path
 from xinzhi.apps.faq import Embedder, Entry, Faq
 from xinzhi.apps.monitor.database import open_database
 from xinzhi.apps.monitor.ingest import ingest
+from xinzhi.apps.recommend.recommender import Recommender
+from xinzhi.apps.recommend.records import read_events, read_items
+
+from ..apps.recommend.conftest import QUICK, SAMPLE
+from ..apps.recommend.conftest import encode as encode_items
 
 ANSWERS = {
     "card": ("社保卡丢了怎么补办？", "带身份证到银行网点补办。"),
     "bus": ("公交线路怎么查询？", "打开地图应用，搜索线路。"),
     "tax": ("How do I file my tax return?", "Use the tax app."),
 }
+
+
+RULES = """sentiment_head: mood
+rules:
+  - name: angry
+    when: {sentiment: 坏, words: ["！"]}
+    route: person
+    urgent: true
+    say: 马上转人工。
+  - name: not understood twice
+    when: {not_answered: 2}
+    route: person
+  - name: answered
+    when: {reply: [answer]}
+    route: answer
+  - name: the rest
+    route: clarify
+"""
+
+
+def write_rules(path: Path, text: str = RULES) -> Path:
+    """RETURNS (Path): The file of routing rules."""
+    path.write_text(text, encoding="utf8")
+    return path
+
+
+def build_recommender(folder: Path) -> Path:
+    """RETURNS (Path): The folder of a recommender of the bundled courses."""
+    items = read_items(SAMPLE / "items.jsonl")
+    events = read_events(SAMPLE / "events.jsonl", items)
+    Recommender.train(items, events, encode_items, QUICK).save(folder)
+    return folder
 
 
 def build_index(folder: Path, encoder: Path, extra: str = "") -> Path:

@@ -89,9 +89,8 @@ def rank_cli(
         model.add(read_items(new), _encode(encoder, None))
     found = model.rank(user, top) if user is not None else model.rank_liked(liked or [], top)
     for place in found:
-        row = {"id": place.item.id, "text": place.item.text, "probability": place.probability}
         line = f"{place.probability:.3f}  {place.item.id}  {place.item.words}"
-        typer.echo(json.dumps(row, ensure_ascii=False) if as_json else line)
+        typer.echo(json.dumps(place.to_dict(), ensure_ascii=False) if as_json else line)
 
 
 @recommend_app.command("evaluate")

@@ -38,6 +38,12 @@ def serve_cli(
     monitor: Annotated[
         Path | None, typer.Option(help="Database of the opinion monitor: dashboard at /monitor")
     ] = None,
+    desk: Annotated[
+        Path | None, typer.Option(help="Rules of customer service: POST /v1/desk; needs --faq")
+    ] = None,
+    recommend: Annotated[
+        Path | None, typer.Option(help="Folder of a recommender: POST /v1/recommend")
+    ] = None,
     anonymous: Annotated[
         bool, typer.Option("--anonymous", help="Serve other machines without any API key")
     ] = False,
@@ -71,6 +77,8 @@ def serve_cli(
         "manifest": manifest,
         "faq": faq,
         "monitor": monitor,
+        "desk": desk,
+        "recommend": recommend,
         "anonymous": anonymous or None,
     }
     settings = load_settings(config, read_flags(flags, pipelines or [], setting or []))

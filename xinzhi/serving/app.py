@@ -23,10 +23,12 @@ from ..errors import XinzhiError
 from . import documents as docs
 from .analyze import analyze, read_body, reply
 from .bodies import ClientGone
+from .desk import desk
 from .faq import faq
 from .middleware import CLIENT_GONE, Surroundings
 from .monitor import monitor
 from .problems import Problem
+from .recommend import recommend
 from .schemas import Swap, check
 from .service import Service
 from .settings import ServeSettings
@@ -142,6 +144,18 @@ def _add_applications(app: FastAPI, service: Service) -> None:
         @app.post("/v1/faq", **docs.faq(service.settings))
         async def ask(request: Request) -> Any:
             return await faq(service, request)
+
+    if service.desk is not None:
+
+        @app.post("/v1/desk", **docs.desk(service.settings))
+        async def take_turns(request: Request) -> Any:
+            return await desk(service, request)
+
+    if service.recommender is not None:
+
+        @app.post("/v1/recommend", **docs.recommend(service.settings))
+        async def recommend_items(request: Request) -> Any:
+            return await recommend(service, request)
 
     if service.dashboard is not None:
 

@@ -8,9 +8,21 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from . import replies
-from .schemas import ManyTexts, Offsets, OneText, Question, Similar, Swap
+from .schemas import (
+    Conversation,
+    ForLiked,
+    ForUser,
+    ManyTexts,
+    Offsets,
+    OneText,
+    OneTurn,
+    Question,
+    Similar,
+    Swap,
+)
 from .settings import ServeSettings
 
+Forms = dict[str, tuple[type[BaseModel], dict[str, Any]]]
 LIMITS = ("max_body_bytes", "max_stream_bytes", "max_text_characters", "max_texts")
 TEXT = "社区开通了刷脸门禁，老人也能用一网通办预约体检，大家都说方便。"
 RESULT = {
@@ -120,6 +132,34 @@ def faq(settings: ServeSettings) -> dict[str, Any]:
     }
 
 
+def desk(settings: ServeSettings) -> dict[str, Any]:
+    """RETURNS (dict): Arguments of the route of `POST /v1/desk`."""
+    one = {"text": "你们窗口那个人态度太恶劣了，气死我了！", "not_answered": 0}
+    many = {"texts": ["医保卡丢了怎么补办", "转人工"]}
+    forms: Forms = {"A turn": (OneTurn, one), "A conversation": (Conversation, many)}
+    return {
+        "summary": "Intent, sentiment, entities, answer and route of what a user says",
+        "responses": {
+            200: {"model": replies.DeskReply},
+            **problems(*WITHOUT_MODEL, 500, 503),
+        },
+        "openapi_extra": {**SECURITY, **alternatives(forms, settings)},
+    }
+
+
+def recommend(settings: ServeSettings) -> dict[str, Any]:
+    """RETURNS (dict): Arguments of the route of `POST /v1/recommend`."""
+    forms: Forms = {
+        "A user of the training": (ForUser, {"user": "居民1", "k": 3}),
+        "Somebody new": (ForLiked, {"liked": ["1", "2"], "k": 3}),
+    }
+    return {
+        "summary": "Items for a user, or for what somebody likes",
+        "responses": {200: {"model": replies.RecommendReply}, **problems(*WITHOUT_MODEL)},
+        "openapi_extra": {**SECURITY, **alternatives(forms, settings)},
+    }
+
+
 def monitor(form: str) -> dict[str, Any]:
     """RETURNS (dict): Arguments of a route of the opinion monitor.
 
@@ -209,13 +249,21 @@ def request_body(body_schema: dict[str, Any], example: dict[str, Any]) -> dict[s
     return {"requestBody": {"required": True, "content": content}}
 
 
+def alternatives(forms: Forms, settings: ServeSettings) -> dict[str, Any]:
+    """RETURNS (dict): As `request_body`, of one of several forms: summary -> form and example."""
+    schemas = [schema(kind, settings) for kind, _ in forms.values()]
+    examples = {name: {"summary": name, "value": example} for name, (_, example) in forms.items()}
+    content = {"application/json": {"schema": {"oneOf": schemas}, "examples": examples}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def schema(kind: type[BaseModel], settings: ServeSettings) -> dict[str, Any]:
     """RETURNS (dict): The JSON schema of a request, with the limits of this service."""
     found = kind.model_json_schema()
     members = found["properties"]
-    if "text" in members:
-        members["text"]["maxLength"] = settings.max_text_characters
-    for name in ("texts", "candidates"):
+    for name in {"text", "user"} & set(members):
+        members[name]["maxLength"] = settings.max_text_characters
+    for name in ("texts", "candidates", "liked"):
         if name in members:
             members[name]["maxItems"] = settings.max_texts - (name == "candidates")
             members[name]["items"]["maxLength"] = settings.max_text_characters

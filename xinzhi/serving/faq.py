@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,6 +12,9 @@ from ..plain import rounded
 from .analyze import check_sizes, read_body, reply, unless_gone
 from .schemas import Question, check
 from .service import Service
+
+if TYPE_CHECKING:  # it loads torch
+    from ..apps.faq import Faq, Reply
 
 
 async def faq(service: Service, request: Request) -> Response:
@@ -29,6 +33,12 @@ async def faq(service: Service, request: Request) -> Response:
     caller.spend(1)
     facts: dict[str, Any] = request.state.facts
     facts |= {"key": caller.name, "application": "faq", "characters": len(query.text)}
-    found = await unless_gone(request.receive, service.knowledge.ask(query.text, query.k))
+    work = service.knowledge.run(partial(answers, query))
+    found = await unless_gone(request.receive, work)
     service.metrics.answered(found)
     return reply(rounded(found, service.settings.digits))
+
+
+def answers(query: Question, faq: Faq) -> Reply:
+    """RETURNS (Reply): As `Faq.ask`."""
+    return faq.ask(query.text, query.k)

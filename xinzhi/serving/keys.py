@@ -76,7 +76,7 @@ class Caller:
     name (str): Of the key; "" without one.
     models (frozenset): The models it may use; None: all.
     admin (bool): Whether it may change versions.
-    applications (frozenset): Which of "faq" and "monitor" it may use; None: all.
+    applications (frozenset): Those it may use; None: all.
     bucket (TokenBucket): Its limit.
     """
 

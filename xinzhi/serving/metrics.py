@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,10 @@ class Metrics:
         self.answer_probability = histogram(
             "faq_probability", "Probability of its best answer", PROBABILITIES
         )
+        self.routes = counter("desk_routes", "Turns of customer service", "route", "urgent")
+        self.best_probability = histogram(
+            "recommend_probability", "Probability of the first item", PROBABILITIES
+        )
         self.changes = counter("model_changes", "Models loaded or refused", "model", "result")
         self.strings = gauge("strings", "Strings in a model's table", "model")
         self._single = MULTIPROCESS not in os.environ
@@ -112,6 +116,22 @@ class Metrics:
         self.decisions.labels(found["decision"]).inc()
         if found["answers"]:
             self.answer_probability.observe(found["answers"][0]["probability"])
+
+    def routed(self, outcome: Mapping[str, Any]) -> None:
+        """Count a turn of customer service, and what the knowledge base said to it.
+
+        outcome (Mapping): Its route, whether it is urgent, and the reply.
+        """
+        self.routes.labels(outcome["route"], str(outcome["urgent"]).lower()).inc()
+        self.answered(outcome["reply"])
+
+    def recommended(self, items: Sequence[Mapping[str, Any]]) -> None:
+        """Count a recommendation.
+
+        items (Sequence): The items, the best first.
+        """
+        if items:
+            self.best_probability.observe(items[0]["probability"])
 
     def _predictions(self, model: str, result: dict[str, Any]) -> None:
         for entity in result["entities"]:

@@ -88,6 +88,48 @@ class FaqReply(BaseModel):
     none: float = Field(description="Probability that no entry answers the question")
 
 
+class LabelReply(BaseModel):
+    """A label and its probability."""
+
+    label: str
+    probability: float
+
+
+class OutcomeReply(BaseModel):
+    """What a turn says and what to do."""
+
+    text: str
+    intent: LabelReply | None
+    sentiment: LabelReply | None
+    entities: list[EntityReply]
+    reply: FaqReply = Field(description="What the knowledge base says, with the best answers")
+    route: Literal["answer", "clarify", "person"] = Field(description="What to do")
+    urgent: bool = Field(description="A person should look at it at once")
+    rule: str = Field(description="Name of the rule that decided")
+    say: str = Field(description="What to say to the user")
+
+
+class DeskReply(BaseModel):
+    """One outcome for each turn, in order."""
+
+    model: ModelLabel | None
+    outcomes: list[OutcomeReply]
+
+
+class RecommendedItem(BaseModel):
+    """An item, and the probability that the user likes it, among the candidates."""
+
+    id: str
+    text: str
+    probability: float
+
+
+class RecommendReply(BaseModel):
+    """The items, the best first, none that the user knows."""
+
+    items: list[RecommendedItem]
+
+
 class ModelReply(BaseModel):
     """What a model is and can do."""
 
@@ -113,7 +155,7 @@ class ModelsReply(BaseModel):
     """The models that the caller may use."""
 
     models: list[ModelEntry]
-    applications: list[str] = Field(description='Those of "faq" and "monitor" that are there')
+    applications: list[str] = Field(description="Those that are there and open to the caller")
 
 
 class SwapReply(BaseModel):

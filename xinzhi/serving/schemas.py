@@ -16,6 +16,7 @@ Offsets = Literal["codepoints", "utf16"]
 MOST_NAMES = 100
 MOST_ERRORS = 5
 MOST_ANSWERS = 100
+MOST_TURNS = 1_000_000
 
 
 class Strict(BaseModel):
@@ -38,8 +39,8 @@ class Options(Strict):
     alternatives: bool = Field(False, description="Next-best labels of each entity")
 
 
-class OneText(Options):
-    """One text."""
+class One(Strict):
+    """A request with one text."""
 
     text: Text
 
@@ -49,8 +50,8 @@ class OneText(Options):
         return [self.text]
 
 
-class ManyTexts(Options):
-    """Several texts."""
+class Many(Strict):
+    """A request with several texts."""
 
     texts: list[Text] = Field(min_length=1)
 
@@ -58,6 +59,14 @@ class ManyTexts(Options):
     def all_texts(self) -> list[str]:
         """RETURNS (list): The texts."""
         return self.texts
+
+
+class OneText(One, Options):
+    """One text."""
+
+
+class ManyTexts(Many, Options):
+    """Several texts."""
 
 
 class Line(Strict):
@@ -80,6 +89,40 @@ class Question(Strict):
 
     text: Text
     k: int = Field(5, ge=1, le=MOST_ANSWERS, description="Most answers to give")
+
+
+class Turns(Strict):
+    """What the turns of a conversation have in common."""
+
+    not_answered: int = Field(
+        0, ge=0, le=MOST_TURNS, description="The turns just before that had no answer, in a row"
+    )
+
+
+class OneTurn(One, Turns):
+    """A turn of a conversation with customer service."""
+
+
+class Conversation(Many, Turns):
+    """Several turns of one conversation."""
+
+
+class Wish(Strict):
+    """What every wish for recommendations has."""
+
+    k: int = Field(10, ge=1, le=MOST_ANSWERS, description="Most items to give")
+
+
+class ForUser(Wish):
+    """Items for a user of the training."""
+
+    user: Text
+
+
+class ForLiked(Wish):
+    """Items for somebody new."""
+
+    liked: list[Text] = Field(min_length=1, description="Ids of items")
 
 
 class Swap(Strict):

@@ -14,8 +14,9 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from ..apps.monitor.database import open_database
+from ..apps.settings_file import read_yaml
 from ..errors import XinzhiError
-from .knowledge import DATABASE
+from .indexes import ABOUT, DATABASE
 from .logs import log_config
 from .manifest import Manifest
 from .runtime import runtime_folder
@@ -50,13 +51,19 @@ def serve(settings: ServeSettings) -> None:
 def find_models(settings: ServeSettings) -> None:
     """Better known before any worker starts.
 
-    RAISES (XinzhiError): If a model, an index or a database is not there.
+    RAISES (XinzhiError): If a model, or what an application needs, is not there.
     """
     manifest = Manifest(settings.manifest) if settings.manifest else None
     for name, path in settings.models.items():
         Source(name, path).locate(manifest.version(name) if manifest else None)
     if settings.faq and not (settings.faq / DATABASE).is_file():
         raise XinzhiError(f"There is no index {settings.faq}.", "Make one: xinzhi faq build")
+    if settings.desk:
+        read_yaml(settings.desk)
+    if settings.recommend and not (settings.recommend / ABOUT).is_file():
+        raise XinzhiError(
+            f"There is no recommender {settings.recommend}.", "Make one: xinzhi recommend train"
+        )
     if settings.monitor:
         with open_database(settings.monitor):
             pass

@@ -7,15 +7,16 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from ..errors import XinzhiError
 from .dashboard import Dashboard
 from .devices import claim_gpu
 from .drain import drain_before_shutdown
 from .engine import Engine
+from .indexes import knowledge_base, recommender
 from .inference import prepare_thread
-from .keys import Caller, Keyring
-from .knowledge import Knowledge
+from .keys import ANYONE, Caller, Keyring
 from .manifest import Manifest
 from .metrics import Metrics, forget_dead_workers
 from .models import LoadedModel
@@ -23,6 +24,9 @@ from .problems import Problem
 from .runtime import runtime_folder
 from .settings import ServeSettings
 from .store import ModelStore
+
+if TYPE_CHECKING:
+    from .frontdesk import FrontDesk
 
 logger = logging.getLogger("xinzhi.serving")
 
@@ -34,7 +38,7 @@ class Service:
     """
 
     def __init__(self, settings: ServeSettings) -> None:
-        if not (settings.models or settings.faq or settings.monitor):
+        if not any((settings.models, settings.faq, settings.monitor, settings.recommend)):
             raise XinzhiError(
                 "There is no model to serve.", "Name a pipeline: xinzhi serve PIPELINE"
             )
@@ -51,7 +55,9 @@ class Service:
             lambda: prepare_thread(self.gpu_id, 0),
             settings.precision,
         )
-        self.knowledge = Knowledge(settings.faq, settings) if settings.faq else None
+        self.knowledge = knowledge_base(settings.faq, settings) if settings.faq else None
+        self.recommender = recommender(settings.recommend, settings) if settings.recommend else None
+        self.desk = self._front_desk()
         self.dashboard = Dashboard(settings.monitor, settings) if settings.monitor else None
         self.draining = False
         self.ready = False
@@ -61,21 +67,24 @@ class Service:
         """Load the models and serve until the block ends; then what was accepted is finished."""
         forget_dead_workers()
         await self.store.load_all()
-        if self.knowledge:
-            await self.knowledge.load()
+        for index in (self.knowledge, self.recommender):
+            if index:
+                await index.load()
         self.engine.start(worker_threads(self.settings))
         watch = asyncio.ensure_future(
             self.store.watch(self.settings.watch_seconds, self.settings.renew_after_texts)
         )
-        drain_before_shutdown(self)
-        self.ready = True
         try:
+            if self.desk:
+                await self.desk.load()
+            drain_before_shutdown(self)
+            self.ready = True
             yield
         finally:
             self.ready = False
             watch.cancel()
             await self.engine.stop()
-            for application in (self.knowledge, self.dashboard):
+            for application in (self.knowledge, self.recommender, self.dashboard):
                 if application:
                     application.stop()
 
@@ -87,8 +96,22 @@ class Service:
 
     def applications(self, caller: Caller) -> list[str]:
         """RETURNS (list): The applications that are served, and open to the caller."""
-        served = {"faq": self.knowledge, "monitor": self.dashboard}
+        served: dict[str, object] = {"faq": self.knowledge, "monitor": self.dashboard}
+        served |= {"desk": self.desk, "recommend": self.recommender}
         return [name for name, found in served.items() if found and caller.may_open(name)]
+
+    def _front_desk(self) -> FrontDesk | None:
+        if self.settings.desk is None or self.knowledge is None:
+            return None
+        from .frontdesk import FrontDesk  # it loads torch
+
+        return FrontDesk(self.settings.desk, self.engine, self._desk_model, self.knowledge)
+
+    def _desk_model(self) -> LoadedModel | None:
+        """RETURNS (LoadedModel): What reads for customer service, whoever asks."""
+        if not self.settings.models:
+            return None
+        return self.store.get(self.settings.desk_model, ANYONE)
 
     def model(self, name: str | None, caller: Caller) -> LoadedModel:
         """RETURNS (LoadedModel): See `ModelStore.get`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from ...errors import XinzhiError
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from spacy.language import Language
 
 SHOWN = 3  # answers
+GREETING = "你好"  # tells which heads a pipeline has
+NOTHING: dict[str, Any] = {"cats": {}, "entities": []}  # what is known without a pipeline
 
 
 class Label(TypedDict):
@@ -60,15 +62,7 @@ class Desk:
 
     def __init__(self, faq: Faq, rules: Rules, pipeline: Language | None = None) -> None:
         self.faq, self.rules, self.pipeline = faq, rules, pipeline
-        heads = self._read("你好")[0]
-        wanted = [rules.intent_head] if rules.intent_head else []
-        wanted += [rules.sentiment_head] if rules.looks_at_sentiment else []
-        missing = [head for head in wanted if head not in heads]
-        if missing:
-            raise XinzhiError(
-                f"The rules look at the head '{missing[0]}', and no pipeline gives it.",
-                f"Name a pipeline that has it (this one: {', '.join(heads) or 'none'}).",
-            )
+        check_heads(rules, self._read(GREETING))
 
     def ask(self, text: str, not_answered: int = 0) -> Outcome:
         """Take a turn.
@@ -77,46 +71,81 @@ class Desk:
         not_answered (int): The turns of the conversation just before that had no answer.
         RETURNS (Outcome): What it says, and what to do.
         """
-        heads, entities = self._read(text)
         reply = self.faq.ask(text, CANDIDATES)
-        sentiment = heads.get(self.rules.sentiment_head, {})
-        intents = heads.get(self.rules.intent_head) or intents_of(reply)
-        intent = _likeliest(intents)
-        best = reply["answers"][0]["probability"] if reply["answers"] else 0.0
-        missed = 0 if reply["decision"] == "answer" else not_answered + 1
-        label = intent["label"] if intent else ""
-        signals = Signals(text, reply["decision"], best, sentiment, label, missed)
-        rule = self.rules.decide(signals)
-        answers = reply["answers"][:SHOWN]
-        say = rule.say or (answers[0]["answer"] if rule.route == "answer" else "")
-        return Outcome(
-            text=text,
-            intent=intent,
-            sentiment=_likeliest(sentiment),
-            entities=entities,
-            reply=Reply(decision=reply["decision"], answers=answers, none=reply["none"]),
-            route=rule.route,
-            urgent=rule.urgent,
-            rule=rule.name,
-            say=say,
-        )
+        return decide(self.rules, text, self._read(text), reply, not_answered)
 
-    def talk(self, texts: Sequence[str]) -> list[Outcome]:
-        """Take the turns of one conversation, in order."""
-        missed = 0
+    def talk(self, texts: Sequence[str], not_answered: int = 0) -> list[Outcome]:
+        """Take the turns of one conversation, in order.
+
+        texts (Sequence[str]): The turns.
+        not_answered (int): The turns just before them that had no answer.
+        RETURNS (list[Outcome]): Of each.
+        """
         outcomes = []
         for text in texts:
-            outcomes.append(self.ask(text, missed))
-            missed = 0 if outcomes[-1]["reply"]["decision"] == "answer" else missed + 1
+            outcomes.append(self.ask(text, not_answered))
+            not_answered = missed(outcomes[-1]["reply"], not_answered)
         return outcomes
 
-    def _read(self, text: str) -> tuple[dict[str, dict[str, float]], list[dict[str, Any]]]:
-        """RETURNS (tuple): Heads of the pipeline with their probabilities, and entities."""
-        if self.pipeline is None:
-            return {}, []
-        doc = self.pipeline(text)
-        heads = group_cats(doc.cats, plain=self.rules.sentiment_head)
-        return heads, to_plain(doc, ResultOptions())["entities"]
+    def _read(self, text: str) -> dict[str, Any]:
+        """RETURNS (dict): What the pipeline says of a text, see `to_plain`."""
+        return NOTHING if self.pipeline is None else to_plain(self.pipeline(text), ResultOptions())
+
+
+def check_heads(rules: Rules, said: Mapping[str, Any]) -> None:
+    """Check that a pipeline gives what rules look at.
+
+    rules (Rules): The rules.
+    said (Mapping): What the pipeline says of `GREETING`, see `to_plain`.
+    RAISES (XinzhiError): If a head is missing.
+    """
+    heads = group_cats(said["cats"], plain=rules.sentiment_head)
+    wanted = [rules.intent_head] if rules.intent_head else []
+    wanted += [rules.sentiment_head] if rules.looks_at_sentiment else []
+    missing = [head for head in wanted if head not in heads]
+    if missing:
+        raise XinzhiError(
+            f"The rules look at the head '{missing[0]}', and no pipeline gives it.",
+            f"Name a pipeline that has it (this one: {', '.join(heads) or 'none'}).",
+        )
+
+
+def decide(
+    rules: Rules, text: str, said: Mapping[str, Any], reply: Reply, not_answered: int
+) -> Outcome:
+    """Decide on a turn.
+
+    rules (Rules): The rules.
+    text (str): What the user says.
+    said (Mapping): What the pipeline says of it: "cats" and "entities" of `to_plain`.
+    reply (Reply): What the knowledge base says, with `CANDIDATES` answers.
+    not_answered (int): See `Desk.ask`.
+    RETURNS (Outcome): What the turn says, and what to do.
+    """
+    heads = group_cats(said["cats"], plain=rules.sentiment_head)
+    sentiment = heads.get(rules.sentiment_head, {})
+    intent = _likeliest(heads.get(rules.intent_head) or intents_of(reply))
+    best = reply["answers"][0]["probability"] if reply["answers"] else 0.0
+    label = intent["label"] if intent else ""
+    misses = missed(reply, not_answered)
+    rule = rules.decide(Signals(text, reply["decision"], best, sentiment, label, misses))
+    answers = reply["answers"][:SHOWN]
+    return Outcome(
+        text=text,
+        intent=intent,
+        sentiment=_likeliest(sentiment),
+        entities=said["entities"],
+        reply=Reply(decision=reply["decision"], answers=answers, none=reply["none"]),
+        route=rule.route,
+        urgent=rule.urgent,
+        rule=rule.name,
+        say=rule.say or (answers[0]["answer"] if rule.route == "answer" else ""),
+    )
+
+
+def missed(reply: Reply, before: int) -> int:
+    """RETURNS (int): The turns without an answer up to and with this one, in a row."""
+    return 0 if reply["decision"] == "answer" else before + 1
 
 
 def intents_of(reply: Reply) -> dict[str, float]:

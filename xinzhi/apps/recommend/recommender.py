@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from scipy import sparse
 
@@ -27,6 +29,10 @@ from .towers import Towers
 ABOUT, ARRAYS, TOWERS, GRAPH = "about.json", "arrays.npz", "towers.safetensors", "graph.faiss"
 PROBE = "探针 probe"  # its vector tells whether an encoder is the one of the training
 TOLERANCE = 0.02
+DAMAGE = (
+    *(ValueError, KeyError, TypeError, OSError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, SafetensorError),
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,10 @@ class Recommendation:
 
     item: Item
     probability: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """RETURNS (dict): id, text and probability."""
+        return {"id": self.item.id, "text": self.item.text, "probability": self.probability}
 
 
 class Recommender:
@@ -175,13 +185,13 @@ class Recommender:
         """
         try:
             about = json.loads((folder / ABOUT).read_text(encoding="utf8"))
-            with np.load(folder / ARRAYS) as stored:
+            with (folder / ARRAYS).open("rb") as file, np.load(file) as stored:
                 return _restore(folder, about, dict(stored))
         except FileNotFoundError as err:
             raise XinzhiError(
                 f"{folder} is no recommender.", "Make one: xinzhi recommend train …"
             ) from err
-        except (ValueError, KeyError, TypeError, OSError, RuntimeError) as err:
+        except DAMAGE as err:
             raise XinzhiError(f"{folder} is damaged: {err}", "Train it anew.") from err
 
 
