@@ -96,6 +96,7 @@ def test_options_come_from_the_address(ours: str) -> None:
             ("offsets=x", 422),
             ("heads=x", 422),
             ("alternatives=2", 422),
+            ("head=mood", 422),
         ):
             response = await client.post(f"/v1/analyze?{wrong}", content=body, headers=LINES)
             assert code_of(response)[0] == status

@@ -92,8 +92,14 @@ def prepare(
 
 
 def from_query(request: Request) -> dict[str, Any]:
-    """RETURNS (dict): The options that the URL sets: ?model=…&heads=a,b&offsets=utf16."""
+    """RETURNS (dict): The options that the URL sets: ?model=…&heads=a,b&offsets=utf16.
+
+    RAISES (Problem): 422 for one that does not exist: a text does not belong there, either.
+    """
     given = request.query_params
+    if not given.keys() <= Options.model_fields.keys():
+        known = list(Options.model_fields)
+        raise Problem(422, "unknown_option", "The address has an unknown option.", known=known)
     options: dict[str, Any] = {key: given[key] for key in ("model", "offsets") if key in given}
     options |= {key: given[key].split(",") for key in ("components", "heads") if key in given}
     if "alternatives" in given:

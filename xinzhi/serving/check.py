@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..compat import require
 
-MODULES = ("fastapi", "uvicorn", "prometheus_client", "pydantic_settings")
+MODULES = ("fastapi", "uvicorn", "httptools", "prometheus_client", "pydantic_settings")
 
 
 def need_extra() -> None:

@@ -19,6 +19,7 @@ from ..errors import XinzhiError
 from .indexes import ABOUT, DATABASE
 from .logs import log_config
 from .manifest import Manifest
+from .protocol import BoundedHttp
 from .runtime import runtime_folder
 from .settings import ServeSettings
 from .sources import Source
@@ -141,6 +142,8 @@ def uvicorn_config(settings: ServeSettings) -> uvicorn.Config:
         "host": settings.host,
         "port": settings.port,
         "workers": settings.workers,
+        "http": BoundedHttp,
+        "ws": "none",
         "log_config": log_config(settings.log_level),
         "access_log": False,
         "server_header": False,
