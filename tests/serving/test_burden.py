@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import spacy
 
-from .applications import build_database, build_index
+from .applications import build_database, build_index, build_recommender, write_rules
 from .leaks import write_plugin
 from .util import rules, saved
 
@@ -52,7 +52,7 @@ def url(
     ours: str,
     tiny_encoder: Callable[..., Path],
 ) -> Iterator[str]:
-    """A service: a sound pipeline of rules, one of ours, two with leaks; both applications."""
+    """A service: a sound pipeline of rules, one of ours, two with leaks; all applications."""
     folder = tmp_path_factory.mktemp("burden")
     plugin = write_plugin(folder / "plugin")
     models = [f"sound={saved(rules(), folder / 'sound')}", f"ours={ours}"]
@@ -66,7 +66,10 @@ def url(
     environment = {"PYTHONPATH": str(plugin), "OMP_NUM_THREADS": "1"}
     index = build_index(folder / "index", tiny_encoder())
     database = build_database(folder / "posts.duckdb")
+    routing = write_rules(folder / "rules.yml")
+    recommender = build_recommender(folder / "recommender")
     options = [*models, "--faq", str(index), "--monitor", str(database)]
+    options += ["--desk", str(routing), "--set", "desk_model=ours", "--recommend", str(recommender)]
     with scripts["loopback"].service(*options, environment=environment) as url:
         yield url
 
