@@ -48,7 +48,7 @@ def ours(transformer: Any) -> dict[str, Encode]:
     types = {"xinzhi fp32": torch.float32, OURS: torch.bfloat16}
     runtimes = {name: make_runtime(config, state, dtype, list) for name, dtype in types.items()}
     return {
-        name: lambda ids, mask, run=run: run(ids, mask.bool()) for name, run in runtimes.items()
+        name: lambda ids, mask, run=run: run([(ids, mask.bool())]) for name, run in runtimes.items()
     }
 
 

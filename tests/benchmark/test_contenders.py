@@ -57,7 +57,7 @@ def test_pieces_are_those_of_the_tokenizer(predictor: Predictor) -> None:
     lengths = predictor.lengths(TEXTS)
     assert (count.sequences, count.pieces) == (len(TEXTS), sum(lengths))
     assert count.padded is not None
-    assert count.pieces <= count.padded <= len(TEXTS) * max(lengths)
+    assert count.pieces <= count.padded <= len(TEXTS) * (max(lengths) + 7)  # ours pads to eights
     assert not predictor.torch_encoder._forward_pre_hooks
 
 

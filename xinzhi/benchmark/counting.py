@@ -18,11 +18,16 @@ class PieceCounter:
         self.count = PieceCount()
 
     def see(self, module: torch.nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        """A forward pre-hook: inputs of shape (rows, longest) and their attention mask."""
+        """A forward pre-hook: inputs of shape (rows, longest) and their attention mask, or a list
+        of such pairs."""
         ids = kwargs.get("input_ids", args[0] if args else None)
-        mask = kwargs.get("attention_mask", args[1] if len(args) > 1 else None)
-        if ids is None:
-            return
+        if isinstance(ids, list):
+            for group in ids:
+                self._add(*group)
+        elif ids is not None:
+            self._add(ids, kwargs.get("attention_mask", args[1] if len(args) > 1 else None))
+
+    def _add(self, ids: torch.Tensor, mask: torch.Tensor | None) -> None:
         lengths = torch.ones_like(ids) if mask is None else mask
         self.count += PieceCount.of_lengths(lengths.long().sum(-1).tolist(), ids.numel())
 
