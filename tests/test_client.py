@@ -14,6 +14,7 @@ import pytest
 
 from xinzhi import client as module
 from xinzhi.client import AsyncClient, Client, ServiceError, pause
+from xinzhi.errors import XinzhiError
 
 URL = "http://127.0.0.1:1"
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -186,4 +187,60 @@ def test_retry_after_as_a_date() -> None:
     later = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=20), usegmt=True)
     assert 17 < pause(0, later) <= 20
     assert pause(0, "9999") == module.LONGEST_PAUSE
-    assert pause(0, "-3") == 0.0
+    ago = format_datetime(datetime.now(timezone.utc) - timedelta(seconds=20), usegmt=True)
+    assert pause(0, ago) == 0.0
+    assert 17 < pause(0, later.replace("GMT", "-0000")) <= 20
+
+
+@pytest.mark.parametrize("header", ["soon", "nan", "inf", "-3", "1e9", "", " "])
+def test_retry_after_that_says_nothing(header: str) -> None:
+    assert module.FIRST_PAUSE / 2 <= pause(0, header) <= module.FIRST_PAUSE
+
+
+def test_texts_with_other_ends_of_lines() -> None:
+    text = "第一行\u2028第二行\u2029\x85\x0c\r\n第三行"
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        lines = [json.loads(line) for line in request.content.split(b"\n")]
+        found = [{"id": line["id"], "text": line["text"]} for line in lines]
+        content = "\n".join(json.dumps(a, ensure_ascii=False) for a in found) + "\n"
+        return httpx.Response(200, content=content.encode())
+
+    assert both(answer, lambda c: c.analyze_many([text] * 3)) == [[{"text": text}] * 3] * 2
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "htp://127.0.0.1", "http://a:b:c", ""])
+def test_an_address_that_is_none(url: str, pauses: list[float]) -> None:
+    with Client(url) as client, pytest.raises(ServiceError, match="Check the address") as caught:
+        client.models()
+    assert caught.value.status == 0
+
+    async def later() -> None:
+        async with AsyncClient(url) as client:
+            await client.models()
+
+    with pytest.raises(ServiceError, match="Check the address"):
+        asyncio.run(later())
+    assert pauses == []
+
+
+def test_nobody_listens(pauses: list[float]) -> None:
+    with Client(URL, retries=2) as client, pytest.raises(ServiceError, match="refused") as caught:
+        client.analyze("a")
+    assert URL in caught.value.fact
+    assert len(pauses) == 2
+
+
+def test_keys_from_files() -> None:
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["authorization"])
+        return service(request)
+
+    both(answer, lambda c: c.analyze("a"), api_key="xz_key\n")
+    assert seen == ["Bearer xz_key"] * 2
+    for wrong in ("xz_key\nsecond", "密钥", "a b"):
+        with pytest.raises(XinzhiError, match="no key has") as caught:
+            Client(URL, wrong)
+        assert wrong not in str(caught.value)

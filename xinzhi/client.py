@@ -22,6 +22,8 @@ from .errors import XinzhiError
 
 httpx = require("httpx", "'xinzhi[client]'", "xinzhi.client")
 
+ERRORS = (httpx.RequestError, httpx.InvalidURL)
+NEVER_SENT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
 TRY_AGAIN = {408, 429, 502, 503}  # 504 is not among them: the same text would be late again
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 60.0
@@ -74,7 +76,8 @@ class Caller:
             content="\n".join(lines).encode(),
             headers={"Content-Type": "application/x-ndjson"},
         )
-        return [_without_id(line) for line in answer.text.splitlines()]
+        # A text may hold U+2028 and the like, which str.splitlines takes for the end of a line.
+        return [_without_id(line) for line in answer.content.splitlines()]
 
     def similar(self, text: str, candidates: list[str]) -> Steps:
         """Steps of `Client.similar`."""
@@ -109,13 +112,13 @@ class Caller:
         """Send a request, again if that may help: every call only reads, so it may be repeated."""
         for attempt in range(self._retries + 1):
             outcome = yield {"method": method, "url": self._url + path, **options}
-            failed_to_send = isinstance(outcome, Exception)
-            if not failed_to_send and outcome.is_success:
+            failed = isinstance(outcome, Exception)
+            if not failed and outcome.is_success:
                 return outcome
-            if not failed_to_send and outcome.status_code not in TRY_AGAIN:
+            if isinstance(outcome, NEVER_SENT) if failed else outcome.status_code not in TRY_AGAIN:
                 break
             if attempt < self._retries:
-                yield pause(attempt, "" if failed_to_send else outcome.headers.get("retry-after"))
+                yield pause(attempt, None if failed else outcome.headers.get("retry-after"))
         raise self._error(outcome)
 
     def _error(self, outcome: Any) -> ServiceError:
@@ -138,18 +141,27 @@ def pause(attempt: int, retry_after: str | None) -> float:
     retry_after (str): The header: seconds, or a date.
     RETURNS (float): Seconds.
     """
-    if retry_after:
-        try:
-            seconds = float(retry_after)
-        except ValueError:
-            wanted = parsedate_to_datetime(retry_after)
-            seconds = (wanted - datetime.now(timezone.utc)).total_seconds()
-        return min(max(seconds, 0.0), LONGEST_PAUSE)
+    asked = _seconds(retry_after or "")
+    if asked is not None:
+        return min(max(asked, 0.0), LONGEST_PAUSE)
     longest = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE)
     return random.uniform(longest / 2, longest)  # so that clients do not come back all at once
 
 
-def _without_id(line: str) -> dict[str, Any]:
+def _seconds(retry_after: str) -> float | None:
+    """RETURNS (float): What Retry-After asks for; None if it is neither a number nor a date."""
+    if retry_after.isdecimal():
+        return float(retry_after)
+    try:
+        wanted = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    if wanted.tzinfo is None:  # -0000: Greenwich time, of a machine that is somewhere else
+        wanted = wanted.replace(tzinfo=timezone.utc)
+    return (wanted - datetime.now(timezone.utc)).total_seconds()
+
+
+def _without_id(line: bytes) -> dict[str, Any]:
     result = json.loads(line)
     del result["id"]
     return result
@@ -162,7 +174,10 @@ def _parts(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _headers(api_key: str | None) -> dict[str, str]:
-    return {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    key = (api_key or "").strip()  # a key that was read from a file ends with the line
+    if not key.isprintable() or not key.isascii() or " " in key:
+        raise XinzhiError("The API key holds characters that no key has.", "Copy it anew.")
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 class _Connected:
@@ -297,7 +312,7 @@ class Client(_Connected):
                     time.sleep(step)
                 else:
                     outcome = self._http.request(**step)
-            except httpx.TransportError as err:
+            except ERRORS as err:
                 outcome = err
 
 
@@ -371,5 +386,5 @@ class AsyncClient(_Connected):
                     await asyncio.sleep(step)
                 else:
                     outcome = await self._http.request(**step)
-            except httpx.TransportError as err:
+            except ERRORS as err:
                 outcome = err
