@@ -93,6 +93,16 @@ def test_resumed_as_if_never_stopped(
 EPOCHS = {"epochs": True, "training__max_epochs": 3, "training__max_steps": 0}
 
 
+def test_a_score_that_is_none_at_first_counts_later(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = trainer("ours.cfg", "out")
+    made.training["score_weights"] = {"score_spearman": 1.0}
+    scores = iter([None, 0.5, 0.75])
+    monkeypatch.setattr(made.nlp, "evaluate", lambda _: {"score_spearman": next(scores)})
+    assert [made._score()[0] for _ in range(3)] == [0.0, 0.5, 0.75]
+
+
 def test_an_evaluation_at_the_end_of_each_epoch(project: Path) -> None:
     whole = run("ours.cfg", "whole", **EPOCHS)
     steps = [step for _, step in whole.progress.results]

@@ -61,7 +61,14 @@ def measure(pairs: np.ndarray) -> dict[str, Any]:
     return {
         "mae": float(np.abs(error).mean()),
         "rmse": float(np.sqrt((error**2).mean())),
-        "spearman": spearman(gold, predicted),
+        "spearman": _rank_correlation(gold, predicted),
         "r2": float(1 - (error**2).sum() / spread) if spread else None,
         "n": len(pairs),
     }
+
+
+def _rank_correlation(gold: np.ndarray, predicted: np.ndarray) -> float | None:
+    """RETURNS (float): Spearman's; 0 if all predictions are the same: a score that is None at step 0
+    is left out by `spacy train` for good when it chooses the best pipeline."""
+    found = spearman(gold, predicted)
+    return 0.0 if found is None and len(set(gold)) > 1 else found

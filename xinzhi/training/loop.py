@@ -135,7 +135,7 @@ class Trainer:
             training["max_epochs"],
             whole_epochs=settings.evaluate_every_epoch,
         )
-        self.score = create_evaluation_callback(nlp, dev_corpus, training["score_weights"])
+        self.dev_corpus = dev_corpus
         self.before_to_disk = create_before_to_disk_callback(training["before_to_disk"])
         self.logger = wrap_logger(training["logger"])
         self.should_stop = should_stop
@@ -238,12 +238,18 @@ class Trainer:
             "time": dict(self.watch.seconds),
         }
 
+    def _score(self) -> tuple[float, dict[str, float]]:
+        """spaCy's callback, made anew: it forgets the weight of a score that was None once, such as
+        a rank correlation before anything is learnt."""
+        weights = self.training["score_weights"]
+        return create_evaluation_callback(self.nlp, self.dev_corpus, weights)()
+
     def _evaluate(self, batch: Batch, losses: dict[str, float]) -> tuple[float, dict[str, float]]:
         """Score the dev corpus; `batch` and its losses are those of the last update."""
 
         def attempt() -> tuple[float, dict[str, float]]:
             with self._averaged():
-                return self.score()
+                return self._score()
 
         with self.watch.time("evaluation"):
             try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from spacy.language import Language
 
 from xinzhi.apps.faq import Faq
 from xinzhi.errors import XinzhiError
+from xinzhi.packaging.verify import verify_wheel
+from xinzhi.packaging.wheel import package_pipeline
 from xinzhi.plain import ResultOptions, to_plain
 
 TEXTS = ["医保卡丢了怎么补办", "给我讲个笑话", ""]
@@ -53,6 +57,34 @@ def test_saved_with_the_pipeline(built: Path, tmp_path: Path) -> None:
     assert spacy.blank("zh").from_bytes(spacy.blank("zh").to_bytes())("好")
     with pytest.raises(XinzhiError, match="has gone since it was loaded"):
         nlp.to_disk(tmp_path / "again")
+
+
+def test_saved_over_itself(built: Path, tmp_path: Path) -> None:
+    pipeline(built).to_disk(tmp_path)
+    nlp = spacy.load(tmp_path)
+    expected = answers(nlp)
+    nlp.to_disk(tmp_path)
+    assert answers(spacy.load(tmp_path)) == expected
+
+
+def test_sent_to_another_process(built: Path) -> None:
+    """As nlp.pipe(n_process=2) does where processes are spawned."""
+    nlp = pipeline(built)
+    again = pickle.loads(pickle.dumps(nlp.get_pipe("xinzhi_faq")))
+    assert again(nlp.make_doc(TEXTS[0]))._.reply == nlp(TEXTS[0])._.reply
+
+
+@pytest.mark.slow
+def test_in_a_wheel(built: Path, tmp_path: Path) -> None:
+    """A new environment without xinzhi gives the same answers, in two processes, too."""
+    folder = tmp_path / "pipeline"
+    pipeline(built).to_disk(folder)
+    wheel = package_pipeline(folder, tmp_path, name="faq", version="0.1.0")
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = archive.read("zh_faq-0.1.0.dist-info/METADATA").decode("utf8")
+    assert "Requires-Dist: scipy>=1.11\n" in metadata
+    report = verify_wheel(wheel, TEXTS[:2], pipeline=folder, offline=True)
+    assert report["documents"] == 2
 
 
 def test_the_index_from_a_config(built: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from xinzhi.apps.faq import Embedder, Entry, Faq
-from xinzhi.apps.faq.index import CLOSE, decide
+from xinzhi.apps.faq.index import CLOSE, STORE, decide
 from xinzhi.errors import XinzhiError
 
 from ..conftest import ENTRIES, QUERIES
@@ -108,6 +108,19 @@ def test_nothing_is_half_removed_or_half_added(index: Path) -> None:
     with pytest.raises(XinzhiError, match="Two entries have the id '护照-1'"):
         faq.add([NEW, NEW])
     assert Faq.load(index).ask("医保卡") == faq.ask("医保卡") == before
+
+
+def test_locked_by_another_process(index: Path) -> None:
+    faq = Faq.load(index)
+    faq.store.connection.execute("PRAGMA busy_timeout = 1")
+    other = sqlite3.connect(index / STORE)
+    other.execute("BEGIN IMMEDIATE")
+    for change in (lambda: faq.remove(["医保-2"]), lambda: faq.add([Entry("n", "问", "答")])):
+        with pytest.raises(XinzhiError, match="is being changed by another process"):
+            change()
+    other.close()
+    faq.remove(["医保-2"])
+    assert len(Faq.load(index).entries) == len(ENTRIES) - 1
 
 
 def test_all_entries_can_go_and_come_back(index: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypedDict
 
@@ -164,7 +164,9 @@ class Faq:
         self._refresh()
 
     def save(self, folder: Path) -> None:
-        """Write a copy into an existing folder."""
+        """Write a copy into an existing folder; its own is up to date as it is."""
+        if folder.resolve() == self.folder.resolve():
+            return
         self.store.copy(folder / STORE)
         for name in (ENCODER, RANKER):
             try:
@@ -173,6 +175,10 @@ class Faq:
                 raise XinzhiError(
                     f"{self.folder / name} has gone since it was loaded.", "Load the index anew."
                 ) from err
+
+    def __reduce__(self) -> tuple[Callable[[Path], Faq], tuple[Path]]:
+        """Another process opens the folder by itself."""
+        return Faq.load, (self.folder,)
 
     @property
     def entries(self) -> dict[str, Entry]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,17 @@ def keys_of(entry: Entry) -> list[Key]:
     return [*wordings, Key(entry.id, FULL, entry.full)]
 
 
+def _failure(path: Path, err: sqlite3.Error) -> XinzhiError:
+    """RETURNS (XinzhiError): What to do about an error of SQLite."""
+    if "locked" in str(err):
+        return XinzhiError(f"{path} is being changed by another process.", "Try again.")
+    if "readonly" in str(err):
+        return XinzhiError(f"{path} cannot be written.", "Copy the index to a folder of yours.")
+    if "full" in str(err):
+        return XinzhiError(f"{path} cannot be written: {err}.", "Make room and try again.")
+    return XinzhiError(f"{path} is damaged: {err}.", "Build the index anew.")
+
+
 class Store:
     """The entries with their keys and vectors.
 
@@ -56,7 +68,8 @@ class Store:
         try:
             self.about = dict(self.connection.execute("SELECT key, value FROM about"))
         except sqlite3.DatabaseError as err:
-            raise XinzhiError(f"{path} is damaged: {err}.", "Build the index anew.") from err
+            raise _failure(path, err) from err
+        self.path = path
 
     @classmethod
     def create(cls, path: Path) -> Store:
@@ -66,6 +79,15 @@ class Store:
             connection.executescript(SCHEMA)
         connection.close()
         return cls(path)
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        """All changes within are made, or none; errors of SQLite say what to do."""
+        try:
+            with self.connection as db:
+                yield db
+        except sqlite3.DatabaseError as err:
+            raise _failure(self.path, err) from err
 
     def note(self, **about: str) -> None:
         """Remember what the index is made with."""
@@ -97,7 +119,7 @@ class Store:
         replace (bool): An entry of the same id is replaced; what users asked stays with it.
         RAISES (XinzhiError): If an id is there already.
         """
-        with self.connection as db:
+        with self._change() as db:
             for entry in entries:
                 if replace:
                     keep = (entry.id, ASKED)
@@ -121,7 +143,7 @@ class Store:
 
         RAISES (XinzhiError): If one is not there.
         """
-        with self.connection as db:
+        with self._change() as db:
             for name in ids:
                 if not db.execute("DELETE FROM entries WHERE id = ?", (name,)).rowcount:
                     raise XinzhiError(
