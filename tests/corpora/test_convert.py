@@ -305,6 +305,13 @@ def test_nothing_to_convert_names_the_first_problems(write_jsonl, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_nothing_but_what_nobody_has_reviewed_says_so(write_jsonl, tmp_path):
+    rows = [{"id": i, "text": "好", "label": [], "model": "m-1"} for i in range(25)]
+    message = refusal([write_jsonl("train.jsonl", *rows)], tmp_path / "out")
+    assert "predicted by m-1, not reviewed" in message
+    assert "… and 5 more" in message
+
+
 def test_failure_leaves_earlier_outputs_untouched(write_jsonl, tmp_path):
     out = tmp_path / "输出 目录" / "corpus"
     train = write_jsonl("语 料/train.jsonl", {"id": 1, "text": "好", "label": []})

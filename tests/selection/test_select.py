@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import spacy
+from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from xinzhi.cli import app
+from xinzhi.corpora.convert import convert
 from xinzhi.errors import XinzhiError
 from xinzhi.selection import select
 from xinzhi.selection.strategies import STRATEGIES, Pool, choose
@@ -102,9 +104,35 @@ def test_the_command_writes_for_annotation_tools(
     text = output.read_text(encoding="utf8")
     rows = json.loads(text) if to == "label-studio" else read_lines(output)
     assert len(rows) == 3
+    if to == "label-studio":
+        accept(output, rows)
+    assert_comes_back(output, spacy.load(made / "pipeline"), tmp_path / "back")
     again = CliRunner().invoke(app, [*arguments, "-n", "3", "--to", to])
     assert again.exit_code == 1
     assert "exists" in again.stderr
+
+
+def accept(path: Path, tasks: list[dict[str, Any]]) -> None:
+    """What Label Studio exports when an annotator has submitted the predictions as they are."""
+    for task in tasks:
+        (predicted,) = task.pop("predictions")
+        task["annotations"] = [{"id": 1, "result": predicted["result"]}]
+    path.write_text(json.dumps(tasks, ensure_ascii=False), encoding="utf8")
+
+
+def assert_comes_back(exported: Path, nlp: spacy.Language, folder: Path) -> None:
+    """The export, converted, is annotated with what the pipeline predicts."""
+    convert([exported], folder)
+    gold = list(DocBin().from_disk(folder / f"{exported.stem}.spacy").get_docs(nlp.vocab))
+    assert len(gold) == 3
+    for doc, predicted in zip(gold, nlp.pipe(doc.text for doc in gold), strict=True):
+        found, wanted = (
+            {(e.start_char, e.end_char, e.label_) for e in each.ents} for each in (doc, predicted)
+        )
+        assert found == wanted
+        assert max(doc.cats, key=doc.cats.__getitem__) == max(
+            predicted.cats, key=predicted.cats.__getitem__
+        )
 
 
 def test_bad_input(made: Path, texts: str, tmp_path: Path) -> None:

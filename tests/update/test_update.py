@@ -138,6 +138,16 @@ def docbin(path: Path, *docs: Any) -> Path:
     return path
 
 
+def test_only_what_is_served_is_updated_into_a_registry(
+    made: Path, updated: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    """The gate compares with the pipeline that it is given: it has to be the one it replaces."""
+    registry = updated[0] / "registry"
+    with pytest.raises(XinzhiError, match="is not what 'small' serves: that is version 2"):
+        update(made / "pipeline", made / "new.spacy", tmp_path, registry=registry, name="small")
+    assert not list(tmp_path.iterdir())
+
+
 def test_bad_input(made: Path, tmp_path: Path) -> None:
     vocab = Vocab()
     good = made / "new.spacy"

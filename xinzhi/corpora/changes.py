@@ -16,6 +16,7 @@ OUTCOMES: tuple[Outcome, ...] = ("kept", "trimmed", "moved", "dropped")
 
 
 READER_NOTE = "note of the reader"
+LEFT_OUT = "left out on purpose"
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,7 @@ class Change:
     def of_problem(cls, problem: Problem) -> Change:
         """RETURNS (Change): What became of a record that a reader could not deliver."""
         outcome: Outcome = "note" if problem.kind == "note" else "dropped"
-        reason = {"error": "cannot be used", "skipped": "left out on purpose"}.get(
-            problem.kind, READER_NOTE
-        )
+        reason = {"error": "cannot be used", "skipped": LEFT_OUT}.get(problem.kind, READER_NOTE)
         place = (problem.source, problem.line, problem.record_id)
         return cls("record", outcome, reason, problem.fact, *place, problem.kind == "error")
 

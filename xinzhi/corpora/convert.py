@@ -15,7 +15,7 @@ from rich.progress import track
 from ..errors import XinzhiError
 from ..files import work_folder, write_json
 from .alignment import Misaligned, align
-from .changes import READER_NOTE, Change, Tally
+from .changes import LEFT_OUT, READER_NOTE, Change, Tally
 from .docbin import blank, gold_cats
 from .duplicates import Repeated, group_by_text
 from .formats import AUTO, ReadOptions, read_records
@@ -87,6 +87,7 @@ class ConvertReport:
     lang (str): Language code of the tokeniser.
     files (list[FileReport]): One per input, in order.
     errors (list[Change]): Records, spans and heads that could not be used, the first LISTED.
+    left_out (list[Change]): Records that were left out on purpose, the first LISTED.
     notes (list[Change]): What the readers say about the files, such as another encoding, the first
         LISTED.
     warnings (list[Problem]): Labels that the training file does not have.
@@ -98,6 +99,7 @@ class ConvertReport:
     lang: str
     files: list[FileReport] = field(default_factory=list)
     errors: list[Change] = field(default_factory=list)
+    left_out: list[Change] = field(default_factory=list)
     notes: list[Change] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     misaligned: list[Misaligned] = field(default_factory=list)
@@ -399,6 +401,8 @@ class _Run:
         item.tally.add(change)
         if change.error and len(self.report.errors) < LISTED:
             self.report.errors.append(change)
+        if change.reason == LEFT_OUT and len(self.report.left_out) < LISTED:
+            self.report.left_out.append(change)
         if change.reason == READER_NOTE and len(self.report.notes) < LISTED:
             self.report.notes.append(change)
         self.log_change(change)
@@ -425,8 +429,10 @@ def _stopped(what: object, hint: str = "") -> XinzhiError:
 
 
 def _nothing(report: ConvertReport) -> XinzhiError:
-    lines = [f"  {change}" for change in report.errors[:SHOWN]]
-    more = report.tally.errors - len(lines)
+    changes = [*report.errors, *report.left_out][:SHOWN]
+    lines = [f"  {change}" for change in changes]
+    tally = report.tally
+    more = tally.errors + tally.reasons["record", "dropped", LEFT_OUT] - len(lines)
     if more > 0:
         lines.append(f"  … and {more} more")
     return XinzhiError(

@@ -203,9 +203,16 @@ class Registry:
             return history[: len(history) - history[::-1].index(current)]  # a roll-back
         return [*history, current]
 
-    def _check(self, name: str, version: str) -> None:
+    def holds(self, name: str, version: str, pipeline: Path) -> bool:
+        """RETURNS (bool): Whether a folder has the very files of a version.
+
+        RAISES (XinzhiError): If there is no such version.
+        """
         known = self._known(name, version)
-        if data_fingerprint([self.root / name / version])["sha256"] != known.sha256:
+        return data_fingerprint([pipeline])["sha256"] == known.sha256
+
+    def _check(self, name: str, version: str) -> None:
+        if not self.holds(name, version, self.root / name / version):
             raise XinzhiError(
                 f"Version {version} of '{name}' is not what was added: its files have changed.",
                 "Add the pipeline anew.",

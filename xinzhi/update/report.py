@@ -57,7 +57,8 @@ def to_markdown(report: Mapping[str, Any]) -> str:
 def print_report(report: Mapping[str, Any], console: Console) -> None:
     """Print the tables and the verdict."""
     for name, rows in tables(report):
-        table = Table(*COLUMNS[:1], title=name, title_justify="left")
+        table = Table(title=name, title_justify="left")
+        table.add_column(COLUMNS[0], overflow="fold")  # a label is never cut off
         for column in COLUMNS[1:]:
             table.add_column(column, justify="right")
         for row in rows:

@@ -61,12 +61,12 @@ def update(
     RAISES (XinzhiError): Something cannot be read, or cannot be learned from.
     """
     options = options or Options()
-    served = _served(registry, name)
     if (output / JSON).exists():
         raise XinzhiError(f"{output} holds the report of another update.", "Name a new folder.")
     nlp = load_pipeline(pipeline, gpu_id)
     if nlp.path is None:
         raise XinzhiError("The pipeline is in memory only.", "Save it: nlp.to_disk(FOLDER).")
+    served = _served(registry, name, nlp.path)
     data = gather(nlp, new, replay, test, options)
     output.mkdir(parents=True, exist_ok=True)
     gold = test or output / DATA / TEST
@@ -129,14 +129,27 @@ def _judge(
     return metrics, judge_update(metrics, old, new, options, baselines)
 
 
-def _served(registry: Path | None, name: str | None) -> str | None:
-    """RETURNS (str): The version that the registry serves now."""
+def _served(registry: Path | None, name: str | None, pipeline: Path) -> str | None:
+    """The version that the registry serves now: the one that the candidate is compared with.
+
+    RETURNS (str | None): It; None if there is none yet.
+    RAISES (XinzhiError): Another pipeline is served than the one that is to be updated.
+    """
     if (registry is None) != (name is None):
         raise XinzhiError(
             "A promotion needs the registry and the name of the model.",
             "Give --registry and --name.",
         )
-    return Registry(registry).current(name) if registry and name else None
+    if not registry or not name:
+        return None
+    shelf = Registry(registry)
+    version = shelf.current(name)
+    if version is not None and not shelf.holds(name, version, pipeline):
+        raise XinzhiError(
+            f"{pipeline} is not what '{name}' serves: that is version {version} of {registry}.",
+            f"Update {shelf.path(name)}, or promote the other one first.",
+        )
+    return version
 
 
 def _promote(
