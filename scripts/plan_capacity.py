@@ -56,7 +56,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a job needs on a cluster; times in seconds, memory and disk in bytes."""
+    """What a job needs on a cluster; times in seconds, memory and disk in bytes.
+
+    written (float): Bytes per second that all workers together write while they work.
+    """
 
     workers: int
     seconds: float
@@ -64,6 +67,7 @@ class Plan:
     repeated_parts: int
     memory_per_machine: float
     disk: float
+    written: float
 
 
 def write_texts(texts: list[str], path: Path, count: int) -> None:
@@ -88,17 +92,30 @@ def measure_pipeline(pipeline: str, texts: list[str], count: int, folder: Path) 
             seconds[size, processes] = run.seconds
             megabytes = max(megabytes, run.megabytes if processes == 1 else 0.0)
             print(f"{size} documents, {processes} processes: {run.seconds:.1f} s", flush=True)
-    rates = {n: 2 * count / (seconds[3 * count, n] - seconds[count, n]) for n in PROCESSES}
+    rates = {n: rate(count, seconds[count, n], seconds[3 * count, n]) for n in PROCESSES}
     source, out = folder / f"{count}.jsonl", folder / f"out-{count}-1.jsonl"
     return Measured(
         rate=rates[1],
         rate_beside=rates[2] / 2,
-        start_seconds=seconds[count, 1] - count / rates[1],
+        start_seconds=max(0.0, seconds[count, 1] - count / rates[1]),
         megabytes=megabytes,
         bytes_in=source.stat().st_size / count,
         bytes_out=out.stat().st_size / count,
         documents=3 * count,
     )
+
+
+def rate(count: int, short: float, long: float) -> float:
+    """RETURNS (float): Texts per second, from the seconds of `count` and of 3 * `count` texts.
+
+    RAISES (BadParameter): If the longer run was no longer: the start is all there is.
+    """
+    if long <= short:
+        raise typer.BadParameter(
+            f"{3 * count} texts took no longer than {count} ({long:.1f} and {short:.1f} s): nearly "
+            "all of it is the start. Measure with more --documents, and nothing else running."
+        )
+    return 2 * count / (long - short)
 
 
 def simulate(
@@ -163,6 +180,7 @@ def plan_job(
         repeated_parts=repeated,
         memory_per_machine=per_machine * own,
         disk=staged + 2 * measured.bytes_out * documents,  # parts, and the joined output
+        written=measured.bytes_out * measured.rate_beside * workers,
     )
 
 
@@ -177,23 +195,37 @@ def measure_command(
     with TemporaryDirectory(prefix="capacity-") as folder:
         found = measure_pipeline(pipeline, read_texts(texts), documents, Path(folder))
     output.write_text(json.dumps(asdict(found), indent=2) + "\n", encoding="utf8")
-    for name, value in asdict(found).items():
-        print(f"{name}: {value:,.1f}")
+    print("\n".join(measured_rows(found)))
+
+
+def measured_rows(measured: Measured) -> Iterator[str]:
+    """YIELDS (str): The lines of a Markdown table: what was measured."""
+    yield f"| from {measured.documents:,} documents | |"
+    yield "| --- | --- |"
+    yield f"| documents per second, one process alone | {measured.rate:,.1f} |"
+    yield f"| the same, each of two at once: what the plan takes | {measured.rate_beside:,.1f} |"
+    yield f"| start of a worker | {measured.start_seconds:.1f} s |"
+    yield f"| memory of a worker | {measured.megabytes:,.0f} MB |"
+    sizes = f"{measured.bytes_in:,.0f}, {measured.bytes_out:,.0f} bytes"
+    yield f"| input, output per document | {sizes} |"
 
 
 def rows(
     measured: Measured, documents: list[int], machines: list[int], **machine: float
 ) -> Iterator[str]:
     """YIELDS (str): The lines of a Markdown table."""
-    yield "| documents | machines | workers | hours | of it waiting, failures | disk, TB |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield (
+        "| documents | machines | workers | hours | of it waiting, failures | disk, TB "
+        "| written, MB/s |"
+    )
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
     for count in documents:
         for number in machines:
             plan = plan_job(measured, count, number, **machine)  # type: ignore[arg-type]
             lost = 1 - plan.ideal_seconds / plan.seconds
             yield (
                 f"| {count:,} | {number} | {plan.workers} | {plan.seconds / HOUR:,.1f} "
-                f"| {lost:.1%} | {plan.disk / 1e12:.2f} |"
+                f"| {lost:.1%} | {plan.disk / 1e12:.2f} | {plan.written / 1e6:.0f} |"
             )
 
 
@@ -208,7 +240,7 @@ def plan_command(
     spread: Annotated[float, typer.Option(help="Of the time of a part.", min=0.0)] = 0.2,
     mtbf_hours: Annotated[float, typer.Option(help="Between failures of a worker.")] = 1000.0,
 ) -> None:
-    """Say what jobs need on a cluster."""
+    """Say what jobs need on a cluster: the two tables of docs/capacity.md."""
     found = Measured(**json.loads(measured.read_text(encoding="utf8")))
     machine = {
         "cores": cores,
@@ -217,7 +249,7 @@ def plan_command(
         "spread": spread,
         "mtbf_hours": mtbf_hours,
     }
-    for line in rows(found, documents, machines, **machine):
+    for line in (*measured_rows(found), "", *rows(found, documents, machines, **machine)):
         print(line, flush=True)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 import plan_capacity
@@ -52,9 +55,28 @@ def test_a_plan() -> None:
     assert found.ideal_seconds == 100.0
     assert found.disk == 8000 * (100 + 2 * 400)
     assert found.memory_per_machine == 4e9
+    assert found.written == 8 * 10.0 * 400
 
 
 def test_memory_limits_the_workers() -> None:
     assert plan(memory=3.0).workers == 4  # 2.4 of 3 GB, a GB each, on two machines
     with pytest.raises(Exception, match="a worker needs"):
         plan(memory=1.0)
+
+
+def test_the_start_is_not_the_rate() -> None:
+    assert plan_capacity.rate(100, 15.0, 35.0) == 10.0  # 10 s of start, 10 texts a second
+    with pytest.raises(Exception, match="more --documents"):
+        plan_capacity.rate(20, 9.0, 8.9)
+
+
+def test_the_plan_is_the_tables_of_the_page(tmp_path: Path) -> None:
+    (tmp_path / "capacity.json").write_text(json.dumps(asdict(MEASURED)), encoding="utf8")
+    arguments = ["plan", str(tmp_path / "capacity.json"), "--machines", "2", "--documents", "9000"]
+    result = CliRunner().invoke(plan_capacity.app, arguments)
+    assert result.exit_code == 0, result.output
+    first, second = result.output.strip().split("\n\n")
+    assert "| memory of a worker | 1,000 MB |" in first
+    assert second.splitlines()[2].startswith("| 9,000 | 2 | 32 | ")
+    page = Path(plan_capacity.__file__).parents[1] / "docs" / "capacity.md"
+    assert second.splitlines()[0] in page.read_text(encoding="utf8")
