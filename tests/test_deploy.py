@@ -15,8 +15,10 @@ from typer.main import get_command
 
 from xinzhi.cli import app as cli
 from xinzhi.serving.app import create_app
+from xinzhi.serving.drain import LINGER_SECONDS
 from xinzhi.serving.metrics import Metrics
 from xinzhi.serving.runtime import RUNTIME
+from xinzhi.serving.server import uvicorn_config
 from xinzhi.serving.settings import PREFIX, ServeSettings, load_settings
 
 if sys.version_info >= (3, 11):
@@ -146,6 +148,8 @@ def test_nginx(settings: ServeSettings) -> None:
     assert megabytes * 2**20 == settings.max_stream_bytes
     assert int(re.search(r"proxy_read_timeout (\d+)s;", text)[1]) > settings.timeout_seconds
     assert re.search(r"location = /metrics \{\s*deny all;", text)
+    idle = int(re.search(r"keepalive_timeout (\d+)s;", text)[1])
+    assert idle < uvicorn_config(settings).timeout_keep_alive
 
 
 def test_options_and_settings_exist(options: set[str]) -> None:
@@ -182,7 +186,7 @@ def test_docs_name_what_exists(paths: set[str]) -> None:
 
 def grace(settings: ServeSettings) -> float:
     """Seconds that the service may take to stop."""
-    return settings.drain_seconds + settings.shutdown_seconds
+    return settings.drain_seconds + LINGER_SECONDS + settings.shutdown_seconds
 
 
 def seconds(text: str) -> float:
