@@ -131,3 +131,13 @@ def test_the_service_uses_it(ruled: str) -> None:
     config = uvicorn_config(ServeSettings(models={"m": ruled}))
     config.load()
     assert config.http_protocol_class is BoundedHttp
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/healthz", 200), ("/v1/model", 200), ("/", 200), ("/v1/analyze", 405)]
+)
+def test_head(path: str, status: int, port: int) -> None:
+    head = f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    found = answer(port, head.encode())
+    assert (found[0], found[2]) == (status, b"")
+    assert int(found[1]["content-length"]) > 0

@@ -42,6 +42,8 @@ class Surroundings:
         headers = Headers(scope=scope)
         facts: dict[str, Any] = scope.setdefault("state", {}).setdefault("facts", {})
         facts["request_id"] = request_id(headers)
+        # HEAD is GET without the body, which the server leaves out.
+        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         status, began = 0, time.monotonic()
 
         async def send_more(message: Message) -> None:
@@ -54,7 +56,7 @@ class Surroundings:
         self._service.metrics.in_flight.inc()
         try:
             self._check_host(headers)
-            await self._app(scope, receive, send_more)
+            await self._app(inner, receive, send_more)
         except Problem as problem:
             await problem.to_response()(scope, receive, send_more)
         except Exception as err:  # without its message, which may quote a text
@@ -66,6 +68,7 @@ class Surroundings:
                 await unexpected.to_response()(scope, receive, send_more)
         finally:
             self._service.metrics.in_flight.dec()
+            scope["route"] = inner.get("route")
             self._record(scope, status or CLIENT_GONE, time.monotonic() - began, facts)
 
     def _check_host(self, headers: Headers) -> None:
