@@ -111,7 +111,12 @@ def test_recommendations() -> None:
 
     assert both(answer, lambda c: c.recommend("居民1", k=1)) == [[{"id": "6"}]] * 2
     assert both(answer, lambda c: c.recommend(liked=["1", "2"])) == [[{"id": "6"}]] * 2
-    assert seen[::2] == [{"user": "居民1", "k": 1}, {"liked": ["1", "2"], "k": 10}]
+    assert both(answer, lambda c: c.recommend(text="想学做川菜")) == [[{"id": "6"}]] * 2
+    assert seen[::2] == [
+        {"user": "居民1", "k": 1},
+        {"liked": ["1", "2"], "k": 10},
+        {"text": "想学做川菜", "k": 10},
+    ]
 
 
 def test_many_texts_in_parts_and_in_order() -> None:

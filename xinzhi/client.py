@@ -280,17 +280,24 @@ class Client(_Connected):
         return self._take(self._caller.desk({"texts": texts}))
 
     def recommend(
-        self, user: str | None = None, *, liked: list[str] | None = None, k: int = 10
+        self,
+        user: str | None = None,
+        *,
+        liked: list[str] | None = None,
+        text: str | None = None,
+        k: int = 10,
     ) -> list[dict[str, Any]]:
-        """Ask the recommender that the service was started with (`--recommend`).
+        """Ask the recommender that the service was started with (`--recommend`): for one of these.
 
         user (str): A user of the training.
-        liked (list): Instead: ids of items that somebody new likes.
+        liked (list): Ids of items that somebody new likes.
+        text (str): What somebody wishes for; the service needs `recommend_encoder`.
         k (int): Most items to give.
         RETURNS (list): id, text and probability of each item, the best first.
         RAISES (ServiceError): As `analyze`; for an unknown user or item too.
         """
-        return self._take(self._caller.recommend({"user": user, "liked": liked, "k": k}))
+        query = {"user": user, "liked": liked, "text": text, "k": k}
+        return self._take(self._caller.recommend(query))
 
     def model(self) -> dict[str, Any]:
         """RETURNS (dict): The model: meta, labels, scores, versions, thresholds."""
@@ -361,10 +368,16 @@ class AsyncClient(_Connected):
         return await self._take(self._caller.desk({"texts": texts}))
 
     async def recommend(
-        self, user: str | None = None, *, liked: list[str] | None = None, k: int = 10
+        self,
+        user: str | None = None,
+        *,
+        liked: list[str] | None = None,
+        text: str | None = None,
+        k: int = 10,
     ) -> list[dict[str, Any]]:
         """See `Client.recommend`."""
-        return await self._take(self._caller.recommend({"user": user, "liked": liked, "k": k}))
+        query = {"user": user, "liked": liked, "text": text, "k": k}
+        return await self._take(self._caller.recommend(query))
 
     async def model(self) -> dict[str, Any]:
         """See `Client.model`."""

@@ -30,6 +30,7 @@ def test_bad_options(tmp_path: Path) -> None:
         (("rank", str(tmp_path), "--user", "a"), "is no recommender"),
         (("rank", str(tmp_path)), "For whom?"),
         (("rank", str(tmp_path), "--user", "a", "--liked", "1"), "For whom?"),
+        (("rank", str(tmp_path), "--user", "a", "--text", "b"), "For whom?"),
         (("train", "none.jsonl", events, "-o", "x"), "none.jsonl cannot be read"),
         (("train", items, str(tmp_path / "bad.jsonl"), "-o", "x"), "there is no item '77'"),
         (("train", items, events, "-o", "x", "--encoder", str(tmp_path)), "encoder"),

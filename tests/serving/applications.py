@@ -11,6 +11,7 @@ from xinzhi.apps.monitor.database import open_database
 from xinzhi.apps.monitor.ingest import ingest
 from xinzhi.apps.recommend.recommender import Recommender
 from xinzhi.apps.recommend.records import read_events, read_items
+from xinzhi.apps.recommend.texts import Encode
 
 from ..apps.recommend.conftest import QUICK, SAMPLE
 from ..apps.recommend.conftest import encode as encode_items
@@ -46,11 +47,11 @@ def write_rules(path: Path, text: str = RULES) -> Path:
     return path
 
 
-def build_recommender(folder: Path) -> Path:
+def build_recommender(folder: Path, encode: Encode = encode_items) -> Path:
     """RETURNS (Path): The folder of a recommender of the bundled courses."""
     items = read_items(SAMPLE / "items.jsonl")
     events = read_events(SAMPLE / "events.jsonl", items)
-    Recommender.train(items, events, encode_items, QUICK).save(folder)
+    Recommender.train(items, events, encode, QUICK).save(folder)
     return folder
 
 

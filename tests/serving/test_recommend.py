@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from xinzhi.apps.faq.embedder import Embedder
 from xinzhi.apps.recommend.recommender import Recommender
 from xinzhi.errors import XinzhiError
 from xinzhi.plain import rounded
@@ -93,6 +95,40 @@ def test_bad_requests(folder: Path) -> None:
         assert code_of(await post(client, {"user": "a" * 21})) == (413, "text_too_long")
 
     run(ServeSettings(recommend=folder, max_texts=4, max_text_characters=20), check)
+
+
+def test_a_wish_in_words(tmp_path: Path, tiny_encoder: Callable[..., Path]) -> None:
+    encoder = str(tiny_encoder())
+    embedder = Embedder.load(encoder)
+    folder = build_recommender(tmp_path / "served", embedder.encode)
+    expected = Recommender.load(folder).rank_text("想学做川菜", embedder.encode, 4)
+
+    async def check(client: httpx.AsyncClient, service: Service) -> None:
+        replies = await asyncio.gather(
+            *(post(client, {"text": "想学做川菜", "k": 4}) for _ in range(4)),
+            *(post(client, {"liked": ["1"], "k": 53}) for _ in range(4)),
+        )
+        wanted = rounded([place.to_dict() for place in expected], 12)
+        assert [reply.json()["items"] for reply in replies[:4]] == [wanted] * 4
+        assert [len(reply.json()["items"]) for reply in replies[4:]] == [53] * 4
+        assert code_of(await post(client, {"text": " "})) == (422, "empty_text")
+        for wrong in ({"text": "a", "user": "a"}, {"text": "a", "liked": ["1"]}, {"text": 1}):
+            assert code_of(await post(client, wrong)) == (422, "invalid_request")
+        build_recommender(folder)  # with vectors of another encoder: refused
+        replies = [await post(client, {"text": "想学做川菜", "k": 4})]
+        assert replies[0].json()["items"] == wanted
+        document = (await client.get("/openapi.json")).json()
+        described = document["paths"]["/v1/recommend"]["post"]["requestBody"]["content"]
+        assert len(described["application/json"]["schema"]["oneOf"]) == 3
+
+    run(ServeSettings(recommend=folder, recommend_encoder=encoder, digits=12), check)
+
+
+def test_no_wish_without_an_encoder(folder: Path) -> None:
+    async def check(client: httpx.AsyncClient, service: Service) -> None:
+        assert code_of(await post(client, {"text": "想学做川菜"})) == (422, "no_encoder")
+
+    run(ServeSettings(recommend=folder), check)
 
 
 def test_a_recommender_trained_anew_is_loaded(folder: Path, tmp_path: Path) -> None:

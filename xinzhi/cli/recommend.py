@@ -68,6 +68,9 @@ def rank_cli(
     liked: Annotated[
         list[str] | None, typer.Option("--liked", help="Id of an item that somebody new likes.")
     ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="What somebody new wishes for, in words.")
+    ] = None,
     top: Annotated[int, typer.Option("--top", "-k", help="How many items.", min=1)] = 10,
     new: Annotated[
         Path | None, typer.Option("--new", help="Items that nobody has seen yet, as for train.")
@@ -75,19 +78,23 @@ def rank_cli(
     encoder: EncoderOption = "e5-small",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Rank items for a user, or for what somebody likes."""
+    """Rank items for a user, or for what somebody likes or wishes for."""
     import json
 
     from ..apps.recommend.recommender import Recommender
     from ..apps.recommend.records import read_items
     from ..errors import XinzhiError
 
-    if (user is None) == (not liked):
-        raise XinzhiError("For whom?", "Name a --user, or items with --liked.")
+    if [user is not None, bool(liked), text is not None].count(True) != 1:
+        raise XinzhiError("For whom?", "Name a --user, items with --liked, or a --text.")
     model = Recommender.load(recommender)
+    encode = _encode(encoder, None)
     if new is not None:
-        model.add(read_items(new), _encode(encoder, None))
-    found = model.rank(user, top) if user is not None else model.rank_liked(liked or [], top)
+        model.add(read_items(new), encode)
+    if text is not None:
+        found = model.rank_text(text, encode, top)
+    else:
+        found = model.rank(user, top) if user is not None else model.rank_liked(liked or [], top)
     for place in found:
         line = f"{place.probability:.3f}  {place.item.id}  {place.item.words}"
         typer.echo(json.dumps(place.to_dict(), ensure_ascii=False) if as_json else line)

@@ -151,7 +151,7 @@ def _add_applications(app: FastAPI, service: Service) -> None:
         async def take_turns(request: Request) -> Any:
             return await desk(service, request)
 
-    if service.recommender is not None:
+    if service.shelf is not None:
 
         @app.post("/v1/recommend", **docs.recommend(service.settings))
         async def recommend_items(request: Request) -> Any:

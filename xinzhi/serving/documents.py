@@ -11,6 +11,7 @@ from . import replies
 from .schemas import (
     Conversation,
     ForLiked,
+    ForText,
     ForUser,
     ManyTexts,
     Offsets,
@@ -153,6 +154,8 @@ def recommend(settings: ServeSettings) -> dict[str, Any]:
         "A user of the training": (ForUser, {"user": "居民1", "k": 3}),
         "Somebody new": (ForLiked, {"liked": ["1", "2"], "k": 3}),
     }
+    if settings.recommend_encoder is not None:
+        forms["A wish"] = (ForText, {"text": "想学做川菜", "k": 3})
     return {
         "summary": "Items for a user, or for what somebody likes",
         "responses": {200: {"model": replies.RecommendReply}, **problems(*WITHOUT_MODEL)},

@@ -125,6 +125,12 @@ class ForLiked(Wish):
     liked: list[Text] = Field(min_length=1, description="Ids of items")
 
 
+class ForText(Wish):
+    """Items for a wish in words."""
+
+    text: Text
+
+
 class Swap(Strict):
     """The version to serve."""
 

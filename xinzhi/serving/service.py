@@ -14,7 +14,7 @@ from .dashboard import Dashboard
 from .devices import claim_gpu
 from .drain import drain_before_shutdown
 from .engine import Engine
-from .indexes import knowledge_base, recommender
+from .indexes import knowledge_base, shelf
 from .inference import prepare_thread
 from .keys import ANYONE, Caller, Keyring
 from .manifest import Manifest
@@ -56,7 +56,7 @@ class Service:
             settings.precision,
         )
         self.knowledge = knowledge_base(settings.faq, settings) if settings.faq else None
-        self.recommender = recommender(settings.recommend, settings) if settings.recommend else None
+        self.shelf = shelf(settings.recommend, settings) if settings.recommend else None
         self.desk = self._front_desk()
         self.dashboard = Dashboard(settings.monitor, settings) if settings.monitor else None
         self.draining = False
@@ -67,7 +67,7 @@ class Service:
         """Load the models and serve until the block ends; then what was accepted is finished."""
         forget_dead_workers()
         await self.store.load_all()
-        for index in (self.knowledge, self.recommender):
+        for index in (self.knowledge, self.shelf):
             if index:
                 await index.load()
         self.engine.start(worker_threads(self.settings))
@@ -84,7 +84,7 @@ class Service:
             self.ready = False
             watch.cancel()
             await self.engine.stop()
-            for application in (self.knowledge, self.recommender, self.dashboard):
+            for application in (self.knowledge, self.shelf, self.dashboard):
                 if application:
                     application.stop()
 
@@ -97,7 +97,7 @@ class Service:
     def applications(self, caller: Caller) -> list[str]:
         """RETURNS (list): The applications that are served, and open to the caller."""
         served: dict[str, object] = {"faq": self.knowledge, "monitor": self.dashboard}
-        served |= {"desk": self.desk, "recommend": self.recommender}
+        served |= {"desk": self.desk, "recommend": self.shelf}
         return [name for name, found in served.items() if found and caller.may_open(name)]
 
     def _front_desk(self) -> FrontDesk | None:

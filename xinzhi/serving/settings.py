@@ -89,6 +89,9 @@ class ServeSettings(BaseSettings):
     recommend: Path | None = Field(
         default=None, description="Folder of a recommender: POST /v1/recommend"
     )
+    recommend_encoder: str | None = Field(
+        default=None, description="The encoder of its training, to recommend for free texts too"
+    )
 
     host: str = Field(default="127.0.0.1", description="Address to listen on")
     port: int = Field(default=8000, ge=0, le=65535)

@@ -13,7 +13,7 @@ from xinzhi.apps.recommend.metrics import mean_with_interval, measures, ndcg, re
 from xinzhi.apps.recommend.neighbours import liked_matrix, similarities
 from xinzhi.apps.recommend.records import Events
 from xinzhi.apps.recommend.split import LEAST, liked_by_user, make_queries, time_at
-from xinzhi.apps.recommend.texts import Whitening, cached_vectors, tfidf_matrix
+from xinzhi.apps.recommend.texts import Whitening, cached_vectors, fit_tfidf
 from xinzhi.apps.recommend.towers import Towers, TowerSettings, padded, train_towers
 
 from .conftest import encode
@@ -103,7 +103,7 @@ def test_whitening_takes_out_what_all_have_in_common() -> None:
 
 
 def test_words_of_two_languages() -> None:
-    table = tfidf_matrix(["智慧城市", "智慧交通", "smart city", "City park"])
+    _, table = fit_tfidf(["智慧城市", "智慧交通", "smart city", "City park"])
     alike = (table @ table.T).toarray()
     assert alike[0, 1] > 0.1
     assert alike[2, 3] > 0.1

@@ -50,6 +50,18 @@ def test_new_items_are_ranked_by_their_texts(model: Recommender, tmp_path: Path)
     assert rest == [place.item.id for place in before]
 
 
+def test_ranked_for_a_text(model: Recommender) -> None:
+    first = model.rank_text("川菜烹饪，小炒", encode, 3)
+    assert {place.item.categories for place in first} == {("烹饪",)}
+    assert len(model.rank_text("音乐", encode, 100)) == len(model.items) == 54
+    assert "" not in {place.item.id for place in model.rank_text("音乐", encode, 100)}
+    assert model.rank_text("Unknown words only", encode, 1)
+    with pytest.raises(XinzhiError, match="text is empty"):
+        model.rank_text(" ", encode)
+    with pytest.raises(XinzhiError, match="another encoder"):
+        model.rank_text("音乐", lambda texts: -encode(texts))
+
+
 def test_bad_input(model: Recommender, tmp_path: Path) -> None:
     with pytest.raises(XinzhiError, match="no user '谁'"):
         model.rank("谁")

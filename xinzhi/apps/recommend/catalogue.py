@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from .records import Item
-from .texts import Whitening, tfidf_matrix
+from .texts import Whitening, fit_tfidf
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Catalogue:
     whitening (Whitening): What was done to the encoder's vectors.
     vectors (ndarray): These vectors, whitened, float32, shape (items, width).
     categories (ndarray): Rows of length 1 (0 without any), float32, shape (items, categories).
+    terms (Any): What gives the TF-IDF of a text.
     words (csr_matrix): TF-IDF of text and categories, shape (items, terms).
     time (ndarray): When each came out, seconds since 1970; NaN: not known.
     """
@@ -28,6 +30,7 @@ class Catalogue:
     whitening: Whitening
     vectors: np.ndarray
     categories: np.ndarray
+    terms: Any
     words: sparse.csr_matrix
     time: np.ndarray
 
@@ -37,6 +40,21 @@ class Catalogue:
     def available(self, time: float) -> np.ndarray:
         """RETURNS (ndarray): Which items are not still to come, boolean, shape (items,)."""
         return ~(self.time > time)
+
+    def with_text(self, text: str, vector: np.ndarray) -> Catalogue:
+        """RETURNS (Catalogue): The same with an item at the end of which there is only a text.
+
+        text (str): The text.
+        vector (ndarray): The encoder's vector of it, shape (width,).
+        """
+        return replace(
+            self,
+            items=[*self.items, Item("", text)],
+            vectors=np.vstack([self.vectors, self.whitening(vector[None])]),
+            categories=np.pad(self.categories, ((0, 1), (0, 0))),
+            words=sparse.vstack([self.words, self.terms.transform([text])], format="csr"),
+            time=np.append(self.time, np.nan),
+        )
 
 
 def make_catalogue(
@@ -55,12 +73,14 @@ def make_catalogue(
     categories = np.zeros((len(items), len(names)), dtype="float32")
     for row, item in enumerate(items):
         categories[row, [columns[name] for name in item.categories]] = 1
+    terms, words = fit_tfidf([item.words for item in items])
     categories /= np.maximum(np.linalg.norm(categories, axis=1, keepdims=True), 1)
     return Catalogue(
         list(items),
         whitening,
         whitening(vectors),
         categories,
-        tfidf_matrix([item.words for item in items]),
+        terms,
+        words,
         np.array([np.nan if item.time is None else item.time for item in items]),
     )

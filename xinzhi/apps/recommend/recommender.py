@@ -127,8 +127,33 @@ class Recommender:
         numbers = np.array([self.numbers[name] for name in liked])
         return self._rank(numbers, np.ones(len(numbers), dtype=bool), count)
 
+    def rank_text(self, text: str, encode: Encode, count: int = 10) -> list[Recommendation]:
+        """Rank for somebody who likes something of which there is only a text, such as a wish.
+
+        text (str): The text.
+        encode (Callable): The same encoder as in the training.
+        count (int): How many items.
+        RETURNS (list[Recommendation]): The best first.
+        RAISES (XinzhiError): If the text is empty, or the encoder is another.
+        """
+        if not text.strip():
+            raise XinzhiError("The text is empty.", "Say what is wished for.")
+        probe, vector = encode([PROBE, text])
+        self._check_probe(probe)
+        known = self.hybrid.knowledge
+        knowledge = _larger(known, known.catalogue.with_text(text, vector))
+        history = History(np.array([len(known.catalogue)]), np.array([True]), self.now)
+        return self._recommend(Hybrid(knowledge, self.hybrid.ranker), history, count)
+
+    def check_encoder(self, encode: Encode) -> None:
+        """RAISES (XinzhiError): If an encoder is another one than in the training."""
+        self._check_probe(encode([PROBE])[0])
+
     def _rank(self, items: np.ndarray, liked: np.ndarray, count: int) -> list[Recommendation]:
-        found, scores = self.hybrid.rank(History(items, liked, self.now), count)
+        return self._recommend(self.hybrid, History(items, liked, self.now), count)
+
+    def _recommend(self, hybrid: Hybrid, history: History, count: int) -> list[Recommendation]:
+        found, scores = hybrid.rank(history, count)
         return [
             Recommendation(self.items[number], score)
             for number, score in zip(found.tolist(), scores.tolist(), strict=True)
@@ -145,17 +170,20 @@ class Recommender:
         twice = [item.id for item in items if item.id in self.numbers]
         if twice:
             raise XinzhiError(f"The item '{twice[0]}' is there already.", "Give it another id.")
-        probe = encode([PROBE])[0]
+        self.check_encoder(encode)
+        self.vectors = np.concatenate([self.vectors, encode([item.words for item in items])])
+        old = self.hybrid.knowledge
+        catalogue = make_catalogue([*self.items, *items], self.vectors, old.catalogue.whitening)
+        knowledge = self.hybrid.knowledge = _larger(old, catalogue)
+        knowledge.graph = GraphIndex.build(knowledge.vectors) if old.graph is not None else None
+        self.numbers = {item.id: n for n, item in enumerate(self.items)}
+        self.now = max([self.now, *(item.time for item in items if item.time is not None)])
+
+    def _check_probe(self, probe: np.ndarray) -> None:
         if probe.shape != self.probe.shape or np.abs(probe - self.probe).max() > TOLERANCE:
             raise XinzhiError(
                 "The recommender was trained with another encoder.", "Name that one, or train anew."
             )
-        self.vectors = np.concatenate([self.vectors, encode([item.words for item in items])])
-        old = self.hybrid.knowledge
-        catalogue = make_catalogue([*self.items, *items], self.vectors, old.catalogue.whitening)
-        self.hybrid.knowledge = _larger(old, catalogue)
-        self.numbers = {item.id: n for n, item in enumerate(self.items)}
-        self.now = max([self.now, *(item.time for item in items if item.time is not None)])
 
     def save(self, folder: Path) -> None:
         """Write the recommender; the folder appears when it is complete."""
@@ -196,14 +224,12 @@ class Recommender:
 
 
 def _larger(old: Knowledge, catalogue: Catalogue) -> Knowledge:
-    """RETURNS (Knowledge): The same with items at the end that have no events."""
+    """RETURNS (Knowledge): The same with items at the end that have no events; without graph."""
     more = len(catalogue) - len(old.catalogue)
     counts = Counts(*(np.pad(column, (0, more)) for column in vars(old.counts).values()))
     near = old.near.copy()
     near.resize((len(catalogue), len(catalogue)))
-    knowledge = Knowledge(catalogue, counts, near, old.towers)
-    knowledge.graph = GraphIndex.build(knowledge.vectors) if old.graph is not None else None
-    return knowledge
+    return Knowledge(catalogue, counts, near, old.towers)
 
 
 def _arrays(model: Recommender) -> dict[str, np.ndarray]:

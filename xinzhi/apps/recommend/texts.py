@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -77,9 +78,9 @@ class Whitening:
         return (vectors.astype("float32") - self.mean) @ self.matrix
 
 
-def tfidf_matrix(texts: Sequence[str]) -> sparse.csr_matrix:
-    """RETURNS (csr_matrix): TF-IDF of words and of pairs of words (Chinese: characters), rows of
-    length 1, shape (texts, terms)."""
+def fit_tfidf(texts: Sequence[str]) -> tuple[Any, sparse.csr_matrix]:
+    """RETURNS (tuple): Scikit-learn's vectorizer, and its TF-IDF of words and of pairs of words
+    (Chinese: characters), rows of length 1, shape (texts, terms)."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(
@@ -89,4 +90,5 @@ def tfidf_matrix(texts: Sequence[str]) -> sparse.csr_matrix:
         sublinear_tf=True,
         dtype=np.float32,
     )
-    return vectorizer.fit_transform(texts)
+    table = vectorizer.fit_transform(texts)
+    return vectorizer, table
