@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 import spacy
 
+from xinzhi.apps.faq import Embedder
+
 from .applications import build_database, build_index, build_recommender, write_rules
 from .leaks import write_plugin
 from .util import rules, saved
@@ -64,12 +66,14 @@ def url(
             nlp.add_pipe(name)
             models.append(f"{name}={saved(nlp, folder / name)}")
     environment = {"PYTHONPATH": str(plugin), "OMP_NUM_THREADS": "1"}
-    index = build_index(folder / "index", tiny_encoder())
+    encoder = tiny_encoder()
+    index = build_index(folder / "index", encoder)
     database = build_database(folder / "posts.duckdb")
     routing = write_rules(folder / "rules.yml")
-    recommender = build_recommender(folder / "recommender")
+    recommender = build_recommender(folder / "recommender", Embedder.load(str(encoder)).encode)
     options = [*models, "--faq", str(index), "--monitor", str(database)]
-    options += ["--desk", str(routing), "--set", "desk_model=ours", "--recommend", str(recommender)]
+    options += ["--desk", str(routing), "--set", "desk_model=ours"]
+    options += ["--recommend", str(recommender), "--set", f"recommend_encoder={encoder}"]
     with scripts["loopback"].service(*options, environment=environment) as url:
         yield url
 
