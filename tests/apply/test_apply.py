@@ -397,14 +397,25 @@ def running(pid: str) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["ray", "spark"])
-def test_engines_give_the_same(engine: str, pipeline: str, texts: str, tmp_path: Path) -> None:
+def test_engines_give_the_same_also_after_kill_9(
+    engine: str, pipeline: str, texts: str, tmp_path: Path, environment: dict[str, str]
+) -> None:
     pytest.importorskip({"ray": "ray.data", "spark": "pyspark"}[engine])
-    whole = apply(pipeline, [texts], tmp_path / "whole.jsonl", part_size=7).output
-    out = tmp_path / "out.jsonl"
-    options = ["--engine", engine, "--part-size", "7", "--n-process", "2"]
-    run = [sys.executable, "-m", "xinzhi", "apply", pipeline, texts, str(out), *options]
-    done = subprocess.run(run, capture_output=True, text=True)
-    if "there is none here" in done.stderr:
+    whole = apply(pipeline, [texts], tmp_path / "whole.jsonl", part_size=3).output
+    add_component(pipeline, "test_slow")
+    out, parts = tmp_path / "out.jsonl", tmp_path / ".out.jsonl.parts"
+    options = ["--engine", engine, "--part-size", "3", "--n-process", "2"]
+    run = command(pipeline, texts, out, *options)
+    process = subprocess.Popen(run, env=environment, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and len(list(parts.glob("*.done.json"))) < 2:
+        time.sleep(0.01)
+    process.kill()
+    _, said = process.communicate()
+    if "there is none here" in said:
         pytest.skip("no Java")
+    assert process.returncode == -signal.SIGKILL, said
+    assert not out.exists()
+    done = subprocess.run(run, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert "from an earlier run" in done.stderr
     assert out.read_bytes() == whole.read_bytes()

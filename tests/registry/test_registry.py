@@ -112,6 +112,8 @@ def test_changed_files_are_not_served(registry: Registry) -> None:
 def test_what_is_not_there_is_said(registry: Registry, pipeline: Path) -> None:
     with pytest.raises(XinzhiError, match="no model 'x'"):
         registry.promote("x", "1")
+    with pytest.raises(XinzhiError, match="no model 'x'"):
+        registry.roll_back("x")
     with pytest.raises(XinzhiError, match="no version '9'"):
         registry.promote("city", "9")
     with pytest.raises(XinzhiError, match="No version of 'city' is promoted"):

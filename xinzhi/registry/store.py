@@ -175,6 +175,7 @@ class Registry:
         RAISES (XinzhiError): If there is nothing to go back to.
         """
         with self._locked():
+            self.versions(name)  # there is such a model
             history = self._history(name)[:-1]
             if not history:
                 raise XinzhiError(
