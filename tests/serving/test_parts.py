@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -171,3 +173,16 @@ def test_log_lines_are_json() -> None:
     assert (line["message"], line["level"], line["texts"]) == ("a b", "info", 2)
     assert line["characters"] == 2
     assert len(line["text_sha256"]) == 16
+
+
+def test_warnings_of_other_libraries_are_json() -> None:
+    import json
+
+    program = (
+        "import logging, logging.config; from xinzhi.serving.logs import log_config;"
+        "logging.config.dictConfig(log_config('info'));"
+        "logging.getLogger('asyncio').error('lost'); logging.getLogger('a').info('hidden')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    line = json.loads(done.stderr)
+    assert (line["logger"], line["message"]) == ("asyncio", "lost")

@@ -39,7 +39,8 @@ class NoRepetition(logging.Filter):
 
 
 def log_config(level: str) -> dict[str, Any]:
-    """RETURNS (dict): Settings for `logging.config.dictConfig`: ours and uvicorn's loggers."""
+    """RETURNS (dict): Settings for `logging.config.dictConfig`: ours, uvicorn's, and warnings of
+    all others."""
     logger = {"handlers": ["stderr"], "level": level.upper(), "propagate": False}
     return {
         "version": 1,
@@ -54,6 +55,7 @@ def log_config(level: str) -> dict[str, Any]:
             }
         },
         "loggers": {"xinzhi": logger, "uvicorn": logger},
+        "root": {"handlers": ["stderr"], "level": "WARNING"},
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -82,5 +83,6 @@ class BoundedHttp(HttpToolsProtocol):
             response = Problem(status, code, detail).to_response()
             headers = [*response.raw_headers, *RAW_HEADERS, (b"connection", b"close")]
             head = b"".join(b"%s: %s\r\n" % header for header in headers)
-            self.transport.write(b"HTTP/1.1 %d \r\n%s\r\n%s" % (status, head, response.body))
+            line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+            self.transport.write(b"%s%s\r\n%s" % (line, head, response.body))
         self.transport.close()
