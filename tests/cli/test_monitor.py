@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from xinzhi.apps.monitor.database import open_database
 from xinzhi.cli import app
 
 pytest.importorskip("duckdb", reason="needs the extra 'monitor'")
@@ -24,9 +25,11 @@ def run(*args: str) -> tuple[int, str]:
 
 
 def test_bad_options(tmp_path: Path) -> None:
-    database = str(tmp_path / "d.duckdb")
+    database, new = str(tmp_path / "d.duckdb"), str(tmp_path / "new.duckdb")
+    with open_database(Path(database), create=True):
+        pass
     for args, words in (
-        (("ingest", database, "nowhere.jsonl"), "no file nowhere.jsonl"),
+        (("ingest", new, "nowhere.jsonl"), "no file nowhere.jsonl"),
         (("ingest", database, "x.jsonl", "--field", "zeit=time"), "--field zeit"),
         (("ingest", database, "x.jsonl", "--assume-zone", "Mond"), "no time zone 'Mond'"),
         (("alarms", str(tmp_path / "none.duckdb")), "There is no database"),
@@ -37,6 +40,7 @@ def test_bad_options(tmp_path: Path) -> None:
         assert code == 1
         assert words in output, output
         assert "Traceback" not in output
+    assert not Path(new).exists()
 
 
 def test_an_event_that_is_missed_is_an_exit_code(tmp_path: Path) -> None:

@@ -147,10 +147,10 @@ def _show_scores(scores: dict[str, Any]) -> None:
     from rich.table import Table
 
     kinds = list(dict.fromkeys(kind for row in scores.values() for kind in row["rejected"]))
-    table = Table(title="Recall, and what share of which queries is told that there is no answer")
-    table.add_column("method", no_wrap=True)
+    title = "Recall, and what share of which queries is told that there is no answer"
+    table = Table("method", title=title, show_edge=False, collapse_padding=True)
     for name in ("R@1", "R@5", "MRR", *kinds, "ECE"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for name, row in scores.items():
         cells = [f"{row[key]['value']:.3f}" for key in ("recall_at_1", "recall_at_5", "mrr")]
         shares = [row["rejected"].get(kind) for kind in kinds]

@@ -68,7 +68,7 @@ def measure(pairs: np.ndarray) -> dict[str, Any]:
 
 
 def _rank_correlation(gold: np.ndarray, predicted: np.ndarray) -> float | None:
-    """RETURNS (float): Spearman's; 0 if all predictions are the same: a score that is None at step 0
+    """RETURNS (float): Spearman's; 0 if all predictions are the same: a score that is None at first
     is left out by `spacy train` for good when it chooses the best pipeline."""
     found = spearman(gold, predicted)
     return 0.0 if found is None and len(set(gold)) > 1 else found

@@ -127,6 +127,24 @@ def test_strict_takes_all_or_nothing(
     assert ingest(opened, [str(path)]).new == 12
 
 
+def test_a_new_database_without_posts_is_not_left_behind(tmp_path: Path, write: Write) -> None:
+    """Its zone would bind the next attempt."""
+    path, bad = tmp_path / "new.duckdb", str(write([post(1, "昨天")]))
+    for zone, files in (("UTC", [bad]), ("UTC", ["none.jsonl"]), ("Nowhere", [bad])):
+        with (
+            pytest.raises(XinzhiError),
+            open_database(path, create=True, zone=zone) as opened,
+        ):
+            ingest(opened, files, strict=True)
+        assert not path.exists()
+    with open_database(path, create=True) as opened:
+        assert ingest(opened, [bad]).rejected == 1
+    with pytest.raises(XinzhiError), open_database(path, create=True) as opened:
+        ingest(opened, [bad], strict=True)
+    with open_database(path) as opened:
+        assert len(opened.rows("SELECT * FROM rejects")) == 1
+
+
 def test_tables_and_parquet(opened: Database, tmp_path: Path) -> None:
     rows = ["编号,发布时间,正文,topic,sentiment", "a1,2026/3/2 9:05,手机银行又崩了,支付,negative"]
     path = tmp_path / "posts.csv"

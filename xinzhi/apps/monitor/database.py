@@ -15,6 +15,7 @@ from .dates import get_zone
 
 VERSION = "1"
 ZONE = "Asia/Shanghai"
+OPTIONS = {"autoinstall_known_extensions": "false"}  # nothing from the network
 
 
 class Database:
@@ -57,7 +58,8 @@ def open_database(
     """Open a database.
 
     path (Path): Its file.
-    create (bool): Make it if it is not there; implies `write`.
+    create (bool): Make it if it is not there; implies `write`. A new one in which nothing could be
+        put, because of an error, is removed again.
     write (bool): To change it. Only one process can then have it open; any number can read it.
     zone (str | None): For a new database, the zone of its days and hours; Asia/Shanghai by default.
         An old one keeps its own, and another name is an error.
@@ -71,16 +73,31 @@ def open_database(
         )
     if create:
         path.parent.mkdir(parents=True, exist_ok=True)
+    is_new, useless = not path.exists(), False
     try:
-        connection = duckdb.connect(str(path), read_only=not (create or write))
+        connection = duckdb.connect(str(path), not (create or write), OPTIONS)
     except duckdb.Error as err:
         raise _not_opened(path, str(err)) from err
     try:
         if create:
             _create(connection, path, zone)
         yield Database(connection, path, _zone(duckdb, connection, path, zone))
+    except XinzhiError:
+        useless = is_new and _is_empty(connection)
+        raise
     finally:
         connection.close()
+        if useless:
+            path.unlink()
+
+
+def _is_empty(connection: Any) -> bool:
+    tables = {row[0] for row in connection.execute("SHOW TABLES").fetchall()}
+    filled = (
+        connection.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchall()
+        for name in tables & {"posts", "rejects"}
+    )
+    return not any(filled)
 
 
 def _create(connection: Any, path: Path, zone: str | None) -> None:
