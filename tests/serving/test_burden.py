@@ -149,7 +149,7 @@ def test_a_wrong_answer_is_told(scripts: dict[str, Any]) -> None:
     verdict = scripts["load"].Verdict()
     right = b'{"a": [0.5, "x"]}'
     for body in (right, b'{"a": [0.5001, "x"]}', b'{"a": [0.6, "x"]}', b'{"a": [0.5, "y"]}'):
-        verdict.add(200, body, right)
+        verdict.add(200, body, right, tolerance=0.001)
     verdict.add(503, right, right)
     assert (verdict.identical, verdict.close, verdict.far, verdict.others) == (1, 1, 1, 1)
     assert verdict.largest == pytest.approx(0.1)
