@@ -39,6 +39,7 @@ def test_versions_count_up_and_know_their_parent(registry: Registry, pipeline: P
     assert [v.version for v in versions] == ["1", "2", "3", "4"]
     assert [v.parent for v in versions] == [None, None, None, "2"]
     assert [v.metrics for v in versions][2:] == [{"ents_f": 0.5}, {"f": 1.0}]
+    assert registry.add(pipeline, "city", parent="1").parent == "1"  # made from it, not served now
     assert spacy.load(registry.path("city", "4")).lang == "zh"
     assert registry.path("city") == registry.root / "city" / "2"
 

@@ -43,7 +43,7 @@ class Version:
     source (str): The folder it was copied from.
     sha256 (str): Checksum of all its files.
     package (str): Language, name and version in its meta.json.
-    parent (str | None): The version that was served when it was added.
+    parent (str | None): The version it was made from, or that was served when it was added.
     metrics (dict): Its scores, as `xinzhi evaluate` writes them, or as the training left them.
     note (str): What the person who added it says.
     """
@@ -70,7 +70,12 @@ class Registry:
         self.manifest = Manifest(root / "manifest.json")
 
     def add(
-        self, pipeline: Path, name: str, metrics: dict[str, Any] | None = None, note: str = ""
+        self,
+        pipeline: Path,
+        name: str,
+        metrics: dict[str, Any] | None = None,
+        note: str = "",
+        parent: str | None = None,
     ) -> Version:
         """Copy a pipeline into the registry as the next version. It is not served yet.
 
@@ -78,6 +83,7 @@ class Registry:
         name (str): The model.
         metrics (dict | None): Its scores; None: those that training left in its meta.json.
         note (str): Why it was made.
+        parent (str | None): The version it was made from; None: the one that is served.
         RETURNS (Version): The version.
         RAISES (XinzhiError): If there is no such pipeline, or the name is none.
         """
@@ -106,7 +112,7 @@ class Registry:
                 source=str(pipeline),
                 sha256=data_fingerprint([folder])["sha256"],
                 package=f"{meta.get('lang')}_{meta.get('name')}-{meta.get('version')}",
-                parent=self.manifest.version(name),
+                parent=parent or self.manifest.version(name),
                 metrics=scores,
                 note=note,
             )

@@ -163,6 +163,6 @@ def _promote(
     shelf = Registry(registry)
     scores = {n: row["b"] for n, row in report["metrics"].items() if row["main"]}
     note = f"update of {report['pipeline']}: {report['texts']['new']} new texts"
-    version = shelf.add(model, name, scores, note).version
+    version = shelf.add(model, name, scores, note, served).version
     shelf.promote(name, version, instead_of=served)
     return version
