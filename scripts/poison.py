@@ -61,6 +61,7 @@ def poisons() -> dict[str, Poison]:
         "10 MB of text": Poison(plain(text="a" * 10 * MEGABYTE), {413}),
         "a long text": Poison(plain(text="字" * 100_000), {413, 422}),
         "many texts": Poison(plain(texts=["a"] * 10_000), {413, 422}),
+        "a million numbers": Poison(b'{"texts": [' + b"1," * 1_000_000 + b"1]}", form),
         "a lone surrogate": Poison(b'{"text": "\\ud83d"}', form),
         "a null character": Poison(b'{"text": "a\\u0000b"}', form),
         "null bytes": Poison(b"\x00" * 1000, form),

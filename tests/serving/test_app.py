@@ -329,5 +329,11 @@ def test_openapi_has_examples_and_limits(ruled: str) -> None:
             assert (await client.post("/v1/analyze", json=example["value"])).status_code == 200
         assert body["schema"]["oneOf"][0]["properties"]["text"]["maxLength"] == 123
         assert set(analyze["responses"]) >= {"200", "401", "413", "429", "504"}
+        lines = "application/x-ndjson"
+        content = analyze["requestBody"]["content"][lines]["example"]
+        sent = {"content": content.encode(), "headers": {"Content-Type": lines}}
+        answered = (await client.post("/v1/analyze", **sent)).text.splitlines()
+        shown = analyze["responses"]["200"]["content"][lines]["example"]
+        assert json.loads(shown).keys() == json.loads(answered[0]).keys()
 
     run(settings(models={"m": ruled}, max_text_characters=123), check)

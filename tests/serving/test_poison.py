@@ -23,6 +23,9 @@ GZIP = {**JSON, "Content-Encoding": "gzip"}
 BOMB = gzip.compress(b" " * 50_000_000)
 GOOD = json.dumps({"text": "杭州"}).encode()
 
+MANY = b"1," * 500_000 + b"1"
+MEMBERS = b",".join(b'"%x": 1' % i for i in range(200_000))
+
 POISON: dict[str, tuple[bytes, dict[str, str], tuple[int, str]]] = {
     "a number for a text": (b'{"text": 1}', JSON, (422, "invalid_request")),
     "a list for a text": (b'{"text": ["a"]}', JSON, (422, "invalid_request")),
@@ -35,6 +38,8 @@ POISON: dict[str, tuple[bytes, dict[str, str], tuple[int, str]]] = {
     "10 MB": (json.dumps({"text": "x" * 10**7}).encode(), JSON, (413, "body_too_large")),
     "long text": (json.dumps({"text": "杭" * 20001}).encode(), JSON, (413, "text_too_long")),
     "many texts": (json.dumps({"texts": ["a"] * 257}).encode(), JSON, (413, "too_many_texts")),
+    "many numbers": (b'{"texts": [%s]}' % MANY, JSON, (422, "invalid_request")),
+    "many members": (b'{"text": "a", %s}' % MEMBERS, JSON, (422, "invalid_request")),
     "lone surrogate": (b'{"text": "\\ud83d"}', JSON, (400, "invalid_json")),
     "low surrogate": (b'{"text": "a\\ude00b"}', JSON, (400, "invalid_json")),
     "deep JSON": (b"[" * 200_000, JSON, (400, "invalid_json")),
@@ -61,7 +66,9 @@ def test_poison_gets_its_4xx(name: str, ruled: str) -> None:
     body, headers, expected = POISON[name]
 
     async def check(client: httpx.AsyncClient, service: Service) -> None:
+        began = time.process_time()
         response = await client.post("/v1/analyze", content=body, headers=headers)
+        assert time.process_time() - began < 1.5, "seconds for which others would wait"
         assert code_of(response) == expected
         assert len(response.content) < 2000, "the request is not sent back"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pydantic import BaseModel
@@ -71,7 +72,7 @@ def analyze(settings: ServeSettings) -> dict[str, Any]:
     """RETURNS (dict): Arguments of the route of `POST /v1/analyze`."""
     one, many = schema(OneText, settings), schema(ManyTexts, settings)
     answered = {"summary": "A text", "value": {"model": MODEL, "results": [RESULT]}}
-    line = {"id": 1, "model": MODEL, **RESULT}
+    line = json.dumps({"id": 1, "model": MODEL, **RESULT}, ensure_ascii=False)
     return {
         "summary": "Analyze one text or several",
         "responses": {
@@ -79,7 +80,7 @@ def analyze(settings: ServeSettings) -> dict[str, Any]:
                 "model": replies.AnalyzeReply,
                 "content": {
                     "application/json": {"examples": {"one": answered}},
-                    "application/x-ndjson": {"schema": {"type": "string"}, "example": str(line)},
+                    "application/x-ndjson": {"schema": {"type": "string"}, "example": line},
                 },
             },
             **problems(*ANALYZE),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 from pydantic_core import from_json
 
 from .problems import Problem
@@ -12,9 +12,11 @@ from .problems import Problem
 # U+0000 is no character of a text; lone surrogates are refused when the JSON is read.
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+Texts = Annotated[list[Text], FailFast()]  # or two million wrong ones give as many errors
 Offsets = Literal["codepoints", "utf16"]
 MOST_NAMES = 100
 MOST_ERRORS = 5
+MOST_MEMBERS = 100
 MOST_ANSWERS = 100
 MOST_TURNS = 1_000_000
 
@@ -53,7 +55,7 @@ class One(Strict):
 class Many(Strict):
     """A request with several texts."""
 
-    texts: list[Text] = Field(min_length=1)
+    texts: Texts = Field(min_length=1)
 
     @property
     def all_texts(self) -> list[str]:
@@ -80,7 +82,7 @@ class Similar(Strict):
     """A text and what to compare it with."""
 
     text: Text
-    candidates: list[Text] = Field(min_length=1)
+    candidates: Texts = Field(min_length=1)
     model: Name | None = None
 
 
@@ -122,7 +124,7 @@ class ForUser(Wish):
 class ForLiked(Wish):
     """Items for somebody new."""
 
-    liked: list[Text] = Field(min_length=1, description="Ids of items")
+    liked: Texts = Field(min_length=1, description="Ids of items")
 
 
 class ForText(Wish):
@@ -145,6 +147,8 @@ def check(kind: type[Request], value: Any) -> Request:
 
     RAISES (Problem): 422 with what does not fit; never with the text itself.
     """
+    if isinstance(value, dict) and len(value) > MOST_MEMBERS:
+        raise Problem(422, "invalid_request", "The request has too many members.")
     try:
         return kind.model_validate(value)
     except ValidationError as err:
