@@ -115,6 +115,7 @@ def test_kubernetes(paths: set[str], settings: ServeSettings) -> None:
     pod, serve = container()
     kinds = [document["kind"] for document in documents("kubernetes.yaml")]
     assert kinds == ["Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy"]
+    assert pod["enableServiceLinks"] is False, "its variables are called as our settings"
     assert pod["securityContext"]["runAsNonRoot"]
     assert pod["securityContext"]["runAsUser"] > 0
     assert serve["securityContext"]["readOnlyRootFilesystem"]

@@ -79,6 +79,14 @@ def test_broken_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         load()
 
 
+def test_a_misspelt_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XINZHI_SERVE_LOG_LEVEL", "error")
+    assert load_settings(None, {"models": {"a": "a"}}).log_level == "error"
+    monkeypatch.setenv("XINZHI_SERVE_KEY", "[]")
+    with pytest.raises(XinzhiError, match="XINZHI_SERVE_KEY is set, but there is no setting key"):
+        load_settings(None, {"models": {"a": "a"}})
+
+
 def test_names_of_pipelines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     best = tmp_path / "smartcity" / "model-best"
     best.mkdir(parents=True)

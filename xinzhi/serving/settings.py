@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from pydantic_settings import (
 )
 
 from ..errors import XinzhiError
+from .runtime import RUNTIME
 
 PREFIX = "XINZHI_SERVE_"
 MASK = "…"
@@ -208,8 +210,9 @@ def load_settings(config: Path | None, flags: dict[str, Any]) -> ServeSettings:
     config (Path): A YAML or JSON file.
     flags (dict): What the command line sets.
     RETURNS (ServeSettings): The settings.
-    RAISES (XinzhiError): For a value that is not valid, with its name.
+    RAISES (XinzhiError): For a value that is not valid, with its name; for an unknown variable.
     """
+    _check_environment()
     from_file = {} if config is None else _read(config)
 
     class FromFile(ServeSettings):
@@ -231,6 +234,18 @@ def load_settings(config: Path | None, flags: dict[str, Any]) -> ServeSettings:
         raise XinzhiError(*_explain(err)) from err
     except ValueError as err:  # an environment variable that is not JSON
         raise XinzhiError(f"{err}.", "Write lists and tables in the environment as JSON.") from err
+
+
+def _check_environment() -> None:
+    """A misspelt variable must not leave a service without its keys."""
+    names = {name.upper() for name in os.environ} - {RUNTIME}
+    for name in sorted(name for name in names if name.startswith(PREFIX)):
+        setting = name.removeprefix(PREFIX).split("__")[0].lower()
+        if setting not in ServeSettings.model_fields:
+            raise XinzhiError(
+                f"The variable {name} is set, but there is no setting {setting}.",
+                "Correct or unset it: xinzhi serve --dry-run shows all settings.",
+            )
 
 
 def _keys(values: dict[str, Any]) -> list[ApiKey]:
