@@ -107,6 +107,13 @@ def test_half_a_request(start: bytes, port: int, monkeypatch: pytest.MonkeyPatch
     assert time.monotonic() - began < 5
 
 
+def test_half_a_request_after_a_whole_one(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
+    status, _, rest = answer(port, REQUEST + HEAD)
+    assert status == 200
+    assert rest.count(b"HTTP/1.1 408 Request Timeout") == 1
+
+
 def test_requests_in_small_parts_and_one_after_the_other(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

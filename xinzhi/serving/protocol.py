@@ -22,6 +22,7 @@ class BoundedHttp(HttpToolsProtocol):
     _waits: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _is_head = True
+    _head_began = False
 
     def connection_made(self, transport: Any) -> None:
         """Wait for the first request."""
@@ -38,6 +39,8 @@ class BoundedHttp(HttpToolsProtocol):
         of a chunked body is bounded as well."""
         self._is_head = True
         super().data_received(data)
+        if self._head_began and self._waits is None:
+            self._wait()
         self._head_bytes = self._head_bytes + len(data) if self._is_head else 0
         if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(
@@ -45,13 +48,13 @@ class BoundedHttp(HttpToolsProtocol):
             )
 
     def on_message_begin(self) -> None:
-        """Wait for the end of a head."""
-        self._is_head = False
-        self._wait()
+        """Count anew."""
+        self._is_head, self._head_began = False, True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Stop waiting."""
+        self._head_began = False
         self._stop_waiting()
         super().on_headers_complete()
 
@@ -65,7 +68,6 @@ class BoundedHttp(HttpToolsProtocol):
         self._refuse(400, "invalid_http", "This is no valid HTTP/1.1 request.")
 
     def _wait(self) -> None:
-        self._stop_waiting()
         self._waits = self.loop.call_later(HEAD_SECONDS, self._too_slow)
 
     def _stop_waiting(self) -> None:
