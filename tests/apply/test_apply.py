@@ -107,6 +107,21 @@ def test_rows_are_in_the_order_of_the_input(pipeline: str, texts: str, tmp_path:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl", "pipeline"]
 
 
+def test_the_size_of_parts_and_batches_changes_no_byte(made: Path, tmp_path: Path) -> None:
+    """A text that shares its batch with others, and with others' lengths, gets the same numbers."""
+    source = tmp_path / "in.txt"
+    lines = [("一网通办真方便，刷脸门禁" * 9)[: 1 + 11 * n % 97] + str(n) for n in range(30)]
+    source.write_text("\n".join(lines), encoding="utf8")
+    written = set()
+    for parts, batches in ((30, 64), (7, 64), (30, 4), (1, 1)):
+        out = tmp_path / f"{parts}-{batches}.jsonl"
+        options = {"part_size": parts, "batch_size": batches}
+        apply(str(made / "pipeline"), [str(source)], out, **options)
+        written.add(out.read_bytes())
+    assert len(written) == 1
+    assert rows(out)[0]["cats"]
+
+
 def test_a_killed_run_goes_on(
     pipeline: str, texts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,7 +57,8 @@ def list_command(
         current = registry.current(model)
         for item in registry.versions(model):
             served = "served" if item.version == current else ""
-            row = (item.created, item.package, item.parent or "", item.note)
+            added = item.created[:16].replace("T", " ")  # to the minute; UTC
+            row = (added, item.package, item.parent or "", item.note)
             table.add_row(model, item.version, served, *row)
     Console().print(table)
 
