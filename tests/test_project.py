@@ -95,6 +95,15 @@ def test_readme_section_is_current(tmp_path: Path) -> None:
     assert section == (tmp_path / "new.md").read_text(encoding="utf8").strip(), message
 
 
+@pytest.mark.parametrize("name", PROJECT["workflows"])
+def test_dry_run_of_every_workflow(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    project_run(ROOT, name, dry=True, force=True)
+    printed = capfd.readouterr().out
+    scripts = {command["name"]: command["script"] for command in commands()}
+    steps = PROJECT["workflows"][name]
+    assert printed.count("Running command: ") == sum(len(scripts[step]) for step in steps)
+
+
 def test_dry_run_of_the_workflow(capfd: pytest.CaptureFixture[str]) -> None:
     project_run(ROOT, "all", overrides={"vars.name": "smartcity", "vars.gpu_id": 3}, dry=True)
     assert "--gpu-id 3" in capfd.readouterr().out

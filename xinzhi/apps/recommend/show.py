@@ -18,7 +18,7 @@ def result_tables(result: dict[str, Any]) -> Iterator[Table]:
             continue
         names = [name for name in next(iter(found["methods"].values())) if name != "coverage"]
         head = f"{title}: {found['queries']} queries of {found['users']} users"
-        table = Table("", *names, "coverage", title=head)
+        table = Table("", *(name.replace("_", " ") for name in names), "coverage", title=head)
         for method, row in found["methods"].items():
             cells = [_cell(row[name]) for name in names]
             table.add_row(method, *cells, f"{row['coverage']:.3f}")
