@@ -257,6 +257,19 @@ def test_other_outputs_hold_the_same(pipeline: str, texts: str, tmp_path: Path) 
         assert [row["entities"] for row in table] == [row["entities"] for row in expected]
 
 
+def test_numbers_of_many_digits(pipeline: str, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text(
+        f'{{"id": {10**24}, "text": "一网通办", "order": [{10**30}]}}\n', encoding="utf8"
+    )
+    inputs = [str(tmp_path / "in.jsonl")]
+    (row,) = rows(apply(pipeline, inputs, tmp_path / "out.jsonl").output)
+    assert (row["id"], row["meta"]) == (10**24, {"order": [10**30]})
+    packed = apply(pipeline, inputs, tmp_path / "out.spacy").output
+    (doc,) = DocBin(store_user_data=True).from_disk(packed).get_docs(spacy.blank("zh").vocab)
+    assert doc.user_data["record"]["id"] == str(10**24)
+    assert doc.user_data["record"]["meta"] == {"order": [str(10**30)]}
+
+
 def test_what_cannot_be_done_is_said_first(pipeline: str, texts: str, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     with pytest.raises(XinzhiError, match="Cannot load the pipeline nowhere"):

@@ -65,10 +65,10 @@ class DocBins:
         for item, doc in predicted:
             source = Path(item.source).name.encode("utf8", "backslashreplace").decode()
             doc.user_data["record"] = {
-                "id": item.id,
+                "id": _packable(item.id),
                 "source": source,
                 "line": item.line,
-                "meta": item.meta,
+                "meta": _packable(item.meta),
             }
             docs.add(doc)
         docs.to_disk(path)
@@ -124,6 +124,15 @@ def join_problems(parts: Iterable[Path]) -> Iterator[str]:
     for part in parts:
         with part.open(encoding="utf8") as file:
             yield from file
+
+
+def _packable(value: Any) -> Any:
+    """RETURNS (Any): A JSON value, its numbers that have no room in a DocBin (64 bits) as text."""
+    if isinstance(value, dict):
+        return {key: _packable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_packable(item) for item in value]
+    return str(value) if isinstance(value, int) and value.bit_length() > 63 else value
 
 
 def _table_row(row: dict[str, Any]) -> dict[str, Any]:
