@@ -84,8 +84,8 @@ def apply(
     RAISES (XinzhiError): If something named is not there, or an unfinished run was another one.
     """
     files = find_files(inputs)
-    name = _output_format(output, to)
     _check_output(output, files, force)
+    name = _output_format(output, to)
     runner = get_engine(engine)
     work = _work_folder(output)
     threads = threads or (0 if workers == 1 and engine == "local" else 1)
