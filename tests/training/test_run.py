@@ -345,7 +345,7 @@ def test_one_score_collapses(project: Path, capsys: pytest.CaptureFixture[str]) 
 
     cats = iter([0.8, 0.7, 0.1, 0.1, 0.1])
     made = Trainer(init_nlp(load_config("ours.cfg")), Path("out"), RunSettings())
-    made.score = lambda: (0.5, {"ents_f": 0.5, "cats_score": next(cats)})
+    made._score = lambda: (0.5, {"ents_f": 0.5, "cats_score": next(cats)})
     Path("out").mkdir()
     assert not made.run().broken
     text = capsys.readouterr().out
