@@ -11,6 +11,7 @@ import spacy
 import torch
 from spacy.language import Language
 from spacy.training import Example
+from spacy.util import fix_random_seed
 
 from xinzhi.errors import XinzhiError
 from xinzhi.training.distillation import Distance, configure_distillation, encoder_of
@@ -25,6 +26,7 @@ LISTENER = {
 
 
 def make_nlp(encoder: Path, **settings: object) -> Language:
+    fix_random_seed(0)
     nlp = spacy.blank("zh")
     model = {"@architectures": "xinzhi.Encoder.v1", "name": str(encoder), **settings}
     nlp.add_pipe("transformer", config={"model": {**model, "train_precision": "fp32"}})
