@@ -8,10 +8,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # read when torch is first imported
+if "PYTEST_XDIST_WORKER" in os.environ:  # read when NumPy and torch are first imported
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from .util import make_tiny_encoder
@@ -35,7 +34,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def same_random_numbers() -> None:
     """What a test draws must not depend on the tests before it."""
     random.seed(0)
-    np.random.seed(0)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(0)
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
 
