@@ -88,12 +88,20 @@ class Caller:
         """Steps of `Client.ask`."""
         return (yield from self._json("POST", "/v1/faq", json={"text": text, "k": k}))
 
-    def desk(self, query: dict[str, Any]) -> Steps:
-        """Steps of `Client.desk` and `Client.talk`."""
-        return (yield from self._json("POST", "/v1/desk", json=query))["outcomes"]
+    def desk(self, text: str, not_answered: int) -> Steps:
+        """Steps of `Client.desk`."""
+        query = {"text": text, "not_answered": not_answered}
+        return (yield from self._json("POST", "/v1/desk", json=query))["outcomes"][0]
 
-    def recommend(self, query: dict[str, Any]) -> Steps:
+    def talk(self, texts: list[str]) -> Steps:
+        """Steps of `Client.talk`."""
+        return (yield from self._json("POST", "/v1/desk", json={"texts": texts}))["outcomes"]
+
+    def recommend(
+        self, user: str | None, liked: list[str] | None, text: str | None, k: int
+    ) -> Steps:
         """Steps of `Client.recommend`."""
+        query = {"user": user, "liked": liked, "text": text, "k": k}
         given = {name: value for name, value in query.items() if value is not None}
         return (yield from self._json("POST", "/v1/recommend", json=given))["items"]
 
@@ -270,14 +278,14 @@ class Client(_Connected):
         RETURNS (dict): text, intent, sentiment, entities, reply, route, urgent, rule, say.
         RAISES (ServiceError): As `analyze`.
         """
-        return self._take(self._caller.desk({"text": text, "not_answered": not_answered}))[0]
+        return self._take(self._caller.desk(text, not_answered))
 
     def talk(self, texts: list[str]) -> list[dict[str, Any]]:
         """RETURNS (list): What `desk` returns, for each turn of a conversation.
 
         RAISES (ServiceError): As `analyze`.
         """
-        return self._take(self._caller.desk({"texts": texts}))
+        return self._take(self._caller.talk(texts))
 
     def recommend(
         self,
@@ -296,8 +304,7 @@ class Client(_Connected):
         RETURNS (list): id, text and probability of each item, the best first.
         RAISES (ServiceError): As `analyze`; for an unknown user or item too.
         """
-        query = {"user": user, "liked": liked, "text": text, "k": k}
-        return self._take(self._caller.recommend(query))
+        return self._take(self._caller.recommend(user, liked, text, k))
 
     def model(self) -> dict[str, Any]:
         """RETURNS (dict): The model: meta, labels, scores, versions, thresholds."""
@@ -360,12 +367,11 @@ class AsyncClient(_Connected):
 
     async def desk(self, text: str, not_answered: int = 0) -> dict[str, Any]:
         """See `Client.desk`."""
-        found = await self._take(self._caller.desk({"text": text, "not_answered": not_answered}))
-        return found[0]
+        return await self._take(self._caller.desk(text, not_answered))
 
     async def talk(self, texts: list[str]) -> list[dict[str, Any]]:
         """See `Client.talk`."""
-        return await self._take(self._caller.desk({"texts": texts}))
+        return await self._take(self._caller.talk(texts))
 
     async def recommend(
         self,
@@ -376,8 +382,7 @@ class AsyncClient(_Connected):
         k: int = 10,
     ) -> list[dict[str, Any]]:
         """See `Client.recommend`."""
-        query = {"user": user, "liked": liked, "text": text, "k": k}
-        return await self._take(self._caller.recommend(query))
+        return await self._take(self._caller.recommend(user, liked, text, k))
 
     async def model(self) -> dict[str, Any]:
         """See `Client.model`."""

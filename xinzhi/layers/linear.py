@@ -54,20 +54,12 @@ class PackedLinear:
     """Weights in oneDNN's own layout, the activation or the sum computed in the same pass.
 
     These are the operations that torch.compile generates for a CPU; nothing is compiled here.
-
-    in_blocks (bool): Compute `add` in blocks of rows if they are few, see `rounds_by_rows`.
     """
 
-    def __init__(
-        self,
-        weight: torch.Tensor,
-        bias: torch.Tensor,
-        dtype: torch.dtype,
-        in_blocks: bool = False,
-    ) -> None:
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, dtype: torch.dtype) -> None:
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.to(dtype).contiguous())
         self.bias = bias.to(dtype)
-        self.in_blocks = in_blocks
+        self._kind = (*weight.shape, dtype)
 
     def __call__(self, X: torch.Tensor) -> torch.Tensor:
         return self._run(X, "none", "")
@@ -78,12 +70,13 @@ class PackedLinear:
         return self._run(X, "gelu", GELU[activation])
 
     def add(self, X: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
-        if self.in_blocks and BLOCK < len(X) < ENOUGH:
+        if BLOCK < len(X) < ENOUGH and rounds_by_rows(*self._kind):
             blocks = zip(X.split(BLOCK), residual.split(BLOCK), strict=True)
-            return torch.cat([self._add(x, r) for x, r in blocks])
-        return self._add(X, residual)
+            return torch.cat([self.add_whole(x, r) for x, r in blocks])
+        return self.add_whole(X, residual)
 
-    def _add(self, X: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
+    def add_whole(self, X: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
+        """RETURNS (Tensor): y + residual, as one product however few rows there are."""
         return torch.ops.mkldnn._linear_pointwise.binary(X, residual, self.weight, self.bias, "add")
 
     def _run(self, X: torch.Tensor, activation: str, algorithm: str) -> torch.Tensor:
@@ -102,7 +95,7 @@ def make_linear(weight: torch.Tensor, bias: torch.Tensor, dtype: torch.dtype) ->
     RETURNS (Linear): The layer.
     """
     if weight.device.type == "cpu" and can_pack(dtype):
-        return PackedLinear(weight, bias, dtype, rounds_by_rows(*weight.shape, dtype))
+        return PackedLinear(weight, bias, dtype)
     return PlainLinear(weight, bias, dtype)
 
 
@@ -134,8 +127,10 @@ def rounds_by_rows(n_out: int, n_in: int, dtype: torch.dtype) -> bool:
     layer = PackedLinear(weight, weight[:, 0], dtype)
     with torch.inference_mode():
         residual = layer(X)
-        whole = layer.add(X, residual)
-        few, more = (layer.add(X[:n], residual[:n]).equal(whole[:n]) for n in (BLOCK, 8 * BLOCK))
+        whole = layer.add_whole(X, residual)
+        few, more = (
+            layer.add_whole(X[:n], residual[:n]).equal(whole[:n]) for n in (BLOCK, 8 * BLOCK)
+        )
     return few and not more
 
 
