@@ -16,7 +16,7 @@ from xinzhi.serving.problems import Problem
 from xinzhi.serving.service import Service
 from xinzhi.serving.settings import ServeSettings
 
-from .util import code_of, run
+from .util import code_of, ignore, run, scope_of
 
 JSON = {"Content-Type": "application/json"}
 GZIP = {**JSON, "Content-Encoding": "gzip"}
@@ -170,13 +170,7 @@ def test_a_client_that_goes_cancels_its_work(poisonous: str) -> None:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        scope = {
-            "type": "http",
-            "method": "POST",
-            "path": "/v1/analyze",
-            "query_string": b"",
-            "headers": [(b"content-type", b"application/json"), (b"host", b"localhost")],
-        }
+        scope = scope_of(b"application/json")
         began = time.monotonic()
         call = asyncio.ensure_future(app(scope, receive, send))
         await asyncio.sleep(0.2)
@@ -248,21 +242,8 @@ def test_a_bomb_of_lines_stops_nobody(line: bytes, ruled: str) -> None:
             await gone.wait()
             return {"type": "http.disconnect"}
 
-        async def send(message: Any) -> None:
-            pass
-
-        scope = {
-            "type": "http",
-            "method": "POST",
-            "path": "/v1/analyze",
-            "query_string": b"",
-            "headers": [
-                (b"content-type", b"application/x-ndjson"),
-                (b"content-encoding", b"gzip"),
-                (b"host", b"localhost"),
-            ],
-        }
-        call = asyncio.ensure_future(app(scope, receive, send))
+        scope = scope_of(b"application/x-ndjson", (b"content-encoding", b"gzip"))
+        call = asyncio.ensure_future(app(scope, receive, ignore))
         longest = 0.0
         for _ in range(20):
             began = time.monotonic()

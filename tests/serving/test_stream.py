@@ -12,7 +12,7 @@ import httpx
 from xinzhi.serving.service import Service
 from xinzhi.serving.settings import ServeSettings
 
-from .util import code_of, run
+from .util import code_of, ignore, run, scope_of
 
 LINES = {"Content-Type": "application/x-ndjson"}
 
@@ -134,17 +134,7 @@ def test_a_client_that_goes_ends_the_stream(poisonous: str) -> None:
             await asyncio.sleep(0.2)
             return messages.pop(0)
 
-        async def send(message: Any) -> None:
-            pass
-
-        scope = {
-            "type": "http",
-            "method": "POST",
-            "path": "/v1/analyze",
-            "query_string": b"",
-            "headers": [(b"content-type", b"application/x-ndjson"), (b"host", b"localhost")],
-        }
-        await asyncio.wait_for(app(scope, receive, send), 10)
+        await asyncio.wait_for(app(scope_of(b"application/x-ndjson"), receive, ignore), 10)
         await asyncio.sleep(0)
         assert len(service.engine.queue) == 0
 

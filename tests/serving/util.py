@@ -78,3 +78,18 @@ def code_of(response: httpx.Response) -> tuple[int, str]:
     assert problem["title"]
     assert problem["detail"]
     return response.status_code, problem["code"]
+
+
+def scope_of(content_type: bytes, *headers: tuple[bytes, bytes]) -> dict[str, Any]:
+    """A request to analyze, for a test that plays the client itself."""
+    return {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/analyze",
+        "query_string": b"",
+        "headers": [(b"content-type", content_type), *headers, (b"host", b"localhost")],
+    }
+
+
+async def ignore(message: Any) -> None:
+    """A client that reads no answer."""
